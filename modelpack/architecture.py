@@ -1,0 +1,180 @@
+"""The architecture: what a document says, as frozen values that compare without their places.
+
+    Architecture ── blocks: name -> Block (templates)
+        └── main: Block (the network itself)
+                └── nodes: Node, each applying a layer type, using a block, or calling an earlier node again
+
+Values are canonical: settings equal to their defaults are left out, inputs that the chain implies are None. `reader` makes them
+from text, `capture` from a live model, `canonical` from anything hand-made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from modelpack.dims import Dim
+from modelpack.dtypes import DType
+from modelpack.layers.base import LayerType
+from modelpack.layers.initial import Init
+from modelpack.layers.kinds import Literal
+
+__all__ = [
+    "KEYWORDS",
+    "Apply",
+    "Architecture",
+    "Argument",
+    "Block",
+    "ByMode",
+    "Call",
+    "InputSpec",
+    "Inputs",
+    "Node",
+    "Position",
+    "RawTensor",
+    "SettingValue",
+    "Structure",
+    "Use",
+    "leaves",
+]
+
+KEYWORDS = frozenset(
+    {"use", "with", "call", "repeat", "take", "inputs", "outputs", "frozen", "init", "rename", "reset", "shared", "when"}
+)
+"""The keys of a node that are no layer type; no type may bear such a name."""
+
+Position = tuple[int, int]
+"""Line and column of a value in the document, from 1."""
+
+Structure = str | None | tuple["Structure", ...] | Mapping[str, "Structure"]
+"""References, nested as lists and mappings. A reference is the name of an input, tensor or node, with ports behind dots
+(`lstm.h_n`, `split.0`); None leaves an optional port out."""
+
+
+@dataclass(frozen=True, slots=True)
+class ByMode:
+    """A setting that differs between training and evaluation: `{train: 0.1, eval: 0.0}`."""
+
+    train: Literal
+    eval: Literal
+
+
+SettingValue = Literal | ByMode
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """A layer type or operation with its settings."""
+
+    type: LayerType
+    settings: Mapping[str, SettingValue]
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A block as a submodule, with values for its arguments."""
+
+    block: str
+    arguments: Mapping[str, Literal]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A node that came before, once more: the same layer and tensors on other inputs; `target` may reach into a block
+    (`encoder.norm`)."""
+
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One step of a block; its name is the submodule's, dots included (`features.0`)."""
+
+    name: str
+    action: Apply | Use | Call
+    inputs: Structure = None
+    """a tuple (ports in order), a mapping (ports by name), or None: what comes before"""
+    repeat: Literal = None
+    frozen: bool | tuple[str, ...] = False
+    """True: no gradients, and normalisation stays in eval mode; names: these tensors get no gradients"""
+    init: Mapping[str, Init] = field(default_factory=dict[str, Init])
+    place: Position | None = field(default=None, compare=False, repr=False)
+    places: Mapping[str, Position] = field(default_factory=dict[str, Position], compare=False, repr=False)
+    """where each setting stands"""
+
+
+@dataclass(frozen=True, slots=True)
+class InputSpec:
+    """What is told of an input: in a block both may be left to the caller."""
+
+    dtype: DType | None = None
+    shape: tuple[Dim, ...] | None = None
+    place: Position | None = field(default=None, compare=False, repr=False)
+
+
+Inputs = InputSpec | tuple["Inputs", ...] | Mapping[str, "Inputs"]
+"""One input: a tensor, or tensors nested as lists and mappings."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawTensor:
+    """A parameter or buffer that belongs to a block itself (a class token, a position table)."""
+
+    shape: tuple[Dim, ...]
+    dtype: DType | None = None
+    """None: the architecture's"""
+    is_parameter: bool = True
+    persistent: bool = True
+    frozen: bool = False
+    init: Init | None = None
+    place: Position | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """An argument of a block: its kind (`int`, `float`, `bool`, `str`, `dim`, `list`) and default (None: must be given)."""
+
+    kind: str
+    default: Literal = None
+    place: Position | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A body: inputs, tensors of its own, nodes in order, outputs (None: the last node's)."""
+
+    inputs: Mapping[str, Inputs]
+    nodes: tuple[Node, ...]
+    outputs: Structure = None
+    arguments: Mapping[str, Argument] = field(default_factory=dict[str, Argument])
+    tensors: Mapping[str, RawTensor] = field(default_factory=dict[str, RawTensor])
+    tied: tuple[tuple[str, ...], ...] = ()
+    """groups of tensor names that are one tensor; the first is the one that is stored"""
+    place: Position | None = field(default=None, compare=False, repr=False)
+    places: Mapping[str, Position] = field(default_factory=dict[str, Position], compare=False, repr=False)
+    """where `outputs` and each group of `tied` stand"""
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """A whole network."""
+
+    name: str
+    main: Block
+    blocks: Mapping[str, Block] = field(default_factory=dict[str, Block])
+    dtype: DType = DType.FLOAT32
+    modes: tuple[str, ...] = ("train", "eval")
+    file: str = field(default="<text>", compare=False)
+    """what problems call the document"""
+
+
+def leaves(structure: Structure) -> Iterator[str | None]:
+    """The references of a structure, in order."""
+    if isinstance(structure, tuple):
+        for item in structure:
+            yield from leaves(item)
+    elif isinstance(structure, Mapping):
+        for item in structure.values():
+            yield from leaves(item)
+    else:
+        yield structure

@@ -1,0 +1,393 @@
+"""How a layer type is declared: settings, tensors, ports, rule and examples in one place.
+
+    @layer(source=torch_nn("Linear"))
+    class Linear(Layer):
+        '''Affine map over the last axis: ``y = x @ weight.T + bias``.'''
+
+        in_features: int = size("length of the input's last axis", axis=-1)
+        out_features: int = size("length of the output's last axis")
+        bias: bool = flag("whether to add `bias`", default=True)
+        dtype: DType = parameter_dtype()
+
+        examples = (example("float32[batch, 20]", in_features=20, out_features=8),)
+
+        def tensors(self) -> tuple[Tensor, ...]: ...
+        def infer(self, input: TensorSpec) -> TensorSpec: ...
+
+The reader's checks, the JSON Schema, `spec/layers.md`, weight matching, strategies and contract tests all come from this.
+The input ports are the parameters of `infer`: one with a default (`mask: TensorSpec | None = None`) is optional, `*tensors` takes
+any number. Where a port and a setting share a name (`other` of `add`), exactly one of the two is given. Ports are called as
+the arguments of torch's `forward` or of the ATen operator, whose `self` is `input` here. The output ports are `outputs`: empty for a single tensor, names for several, `MANY` for a list known only by the rule.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field, replace
+from typing import Any, ClassVar, TypeVar, dataclass_transform
+
+from modelpack.dtypes import DType
+from modelpack.layers.initial import Init
+from modelpack.layers.kinds import (
+    Boolean,
+    Choice,
+    DTypeName,
+    Integer,
+    Integers,
+    Kind,
+    Literal,
+    Nullable,
+    Number,
+    Scalar,
+)
+from modelpack.tensors import Mismatch, TensorSpec
+
+__all__ = [
+    "BUILTIN",
+    "MANY",
+    "Example",
+    "Layer",
+    "LayerType",
+    "Outputs",
+    "Port",
+    "Setting",
+    "Tensor",
+    "aten",
+    "buffer",
+    "choice",
+    "example",
+    "flag",
+    "layer",
+    "number",
+    "operand",
+    "operation",
+    "optional_number",
+    "parameter",
+    "parameter_dtype",
+    "setting",
+    "size",
+    "sizes",
+    "torch_nn",
+]
+
+MANY: tuple[str, ...] = ("*",)
+"""`outputs` of an operation that gives a list: its tensors are addressed by position."""
+
+Outputs = TensorSpec | tuple[TensorSpec, ...]
+"""What `infer` gives: one tensor, or one for each output port."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting of a layer type; `default` is a canonical literal, `MISSING` where it must be given."""
+
+    name: str
+    kind: Kind
+    doc: str
+    default: Any
+    axis: int | None = None
+
+    @property
+    def required(self) -> bool:
+        return self.default is MISSING
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """An input of a layer type; a `variadic` one takes any number of tensors."""
+
+    name: str
+    required: bool
+    variadic: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A parameter or buffer that a layer has: its name under the layer's, shape, dtype and first values."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: DType
+    init: Init
+    is_parameter: bool = True
+    persistent: bool = True
+
+
+def parameter(name: str, shape: tuple[int, ...], dtype: DType, init: Init) -> Tensor:
+    """A trained tensor."""
+    return Tensor(name, shape, dtype, init)
+
+
+def buffer(name: str, shape: tuple[int, ...], dtype: DType, init: Init) -> Tensor:
+    """A tensor that is saved but not trained, such as a running mean."""
+    return Tensor(name, shape, dtype, init, is_parameter=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """Settings and input specs with which a type works: documentation, and a row of the contract tests.
+
+    `inputs` follow the ports in order, None leaves an optional port out. Symbols in them are free dimensions; the tests
+    bind `batch` to several sizes and others as `bind` says (8 where it doesn't).
+    """
+
+    inputs: tuple[TensorSpec | None, ...]
+    settings: Mapping[str, Literal]
+    bind: Mapping[str, int] = field(default_factory=dict[str, int])
+
+
+def example(*inputs: str | None, bind: Mapping[str, int] | None = None, **settings: Literal) -> Example:
+    """An `Example` from specs written as ``float32[batch, 3]``."""
+    specs = tuple(None if text is None else TensorSpec.parse(text) for text in inputs)
+    return Example(specs, settings, bind or {})
+
+
+class Layer:
+    """Base of declarations: an instance is one use of the type with all settings known, and never changes.
+
+    A plain class and not a dataclass: generating methods for hundreds of types would be most of the start-up time.
+    """
+
+    type: ClassVar[LayerType]
+    outputs: ClassVar[tuple[str, ...]] = ()
+    examples: ClassVar[tuple[Example, ...]] = ()
+
+    def __init__(self, **values: Any) -> None:
+        unknown = values.keys() - self.type.settings.keys()
+        if unknown:
+            raise TypeError(f"{self.type.name} has no setting {', '.join(sorted(unknown))}")
+        for name, each in self.type.settings.items():
+            if name not in values and each.required:
+                raise TypeError(f"{self.type.name} needs {name}")
+            self.__dict__[name] = values[name] if name in values else each.kind.expand(each.default)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{self.type.name} is frozen: {name} can't be set to {value!r}")
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.__dict__ == other.__dict__
+
+    def __hash__(self) -> int:
+        return hash((self.type.name, *self.__dict__.values()))
+
+    def __repr__(self) -> str:
+        told = ", ".join(f"{name}={value}" for name, value in self.__dict__.items())
+        return f"{self.type.name}({told})"
+
+    def tensors(self) -> tuple[Tensor, ...]:
+        """The parameters and buffers, in the order in which torch's `state_dict` has them."""
+        return ()
+
+    def infer(self, *inputs: Any, **optional: Any) -> Outputs:
+        """The specs of the outputs for those of the inputs.
+
+        Raises:
+            Mismatch: it can't take these inputs.
+        """
+        raise TypeError(f"{type(self).__name__} declares no rule for {inputs} {optional}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LayerType:
+    """What the registry knows of a type; equal only to itself."""
+
+    name: str
+    cls: type[Layer]
+    settings: Mapping[str, Setting]
+    ports: tuple[Port, ...]
+    source: str
+    is_operation: bool
+    required: tuple[str, ...]
+    """the settings that must be given"""
+
+    @property
+    def has_parameter_dtype(self) -> bool:
+        """Whether its parameters take the architecture's dtype."""
+        return "dtype" in self.settings and self.settings["dtype"].default is PARAMETER_DTYPE
+
+    @property
+    def doc(self) -> str:
+        return inspect.cleandoc(self.cls.__doc__ or "")
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        return self.cls.outputs
+
+    @property
+    def examples(self) -> tuple[Example, ...]:
+        return self.cls.examples
+
+    def instance(self, settings: Mapping[str, Literal], dtype: DType = DType.FLOAT32) -> Layer:
+        """The layer for canonical literals without arguments; `dtype` is that of parameters where the settings give none.
+
+        Raises:
+            Mismatch: settings that are right each but not together (a rule of the type's own).
+        """
+        values = {name: self.settings[name].kind.expand(value) for name, value in settings.items()}
+        if self.has_parameter_dtype:
+            values.setdefault("dtype", dtype)
+        return self.cls(**values)
+
+    def infer(self, layer: Layer, inputs: tuple[TensorSpec | None, ...]) -> Outputs:
+        """`layer.infer` after the checks that follow from the declaration: each setting with an `axis` equals
+        that axis of the first input.
+
+        Raises:
+            Mismatch: the layer can't take these inputs.
+        """
+        first = inputs[0] if inputs else None
+        if first is not None:
+            for each in self.settings.values():
+                if each.axis is not None:
+                    _check_axis(each, getattr(layer, each.name), first)
+        return layer.infer(*inputs)
+
+    def __repr__(self) -> str:
+        return f"LayerType({self.name})"
+
+    def __reduce__(self) -> tuple[Callable[[str], LayerType], tuple[str]]:
+        return _builtin, (self.name,)
+
+
+def _builtin(name: str) -> LayerType:
+    return BUILTIN[name]
+
+
+def _check_axis(each: Setting, value: int, spec: TensorSpec) -> None:
+    if each.axis is None or -each.axis > spec.rank or each.axis >= spec.rank:
+        raise Mismatch(f"its input {spec} has no axis {each.axis}, which {each.name} describes", code="MP302")
+    actual = spec.shape[each.axis]
+    if isinstance(actual, int) and actual != value:
+        where = "last axis" if each.axis == -1 else f"axis {each.axis}"
+        raise Mismatch(
+            f"{each.name} is {value}, but the {where} of its input {spec} is {actual}",
+            code="MP303",
+            setting=each.name,
+        )
+
+
+BUILTIN: dict[str, LayerType] = {}
+"""Every type that modelpack itself declares, by name; filled by importing `modelpack.layers`."""
+
+PARAMETER_DTYPE = "the architecture's"
+"""The default of `parameter_dtype`: filled in from the architecture."""
+
+_L = TypeVar("_L", bound=Layer)
+
+
+def setting(kind: Kind, doc: str, *, default: Any = MISSING, axis: int | None = None) -> Any:
+    """A setting of any kind; `default` is the canonical literal. With `axis`, it equals that axis of the first input."""
+    given = default is MISSING or default is PARAMETER_DTYPE
+    return Setting("", kind, doc, default if given else kind.read(default), axis)
+
+
+def size(doc: str, *, axis: int | None = None, default: Any = MISSING, minimum: int = 1) -> Any:
+    """A count that must be known before the network is built."""
+    return setting(Integer(minimum), doc, default=default, axis=axis)
+
+
+def sizes(length: int, doc: str, *, default: Any = MISSING, minimum: int = 1) -> Any:
+    """`length` integers, or one for all; the field holds a tuple."""
+    return setting(Integers(Integer(minimum), length), doc, default=default)
+
+
+def flag(doc: str, *, default: Any = MISSING) -> Any:
+    """`true` or `false`."""
+    return setting(Boolean(), doc, default=default)
+
+
+def number(
+    doc: str, *, default: Any = MISSING, minimum: float | None = None, maximum: float | None = None
+) -> Any:
+    """A float."""
+    low = float("-inf") if minimum is None else minimum
+    return setting(Number(low, float("inf") if maximum is None else maximum), doc, default=default)
+
+
+def choice(*options: str, doc: str, default: Any = MISSING) -> Any:
+    """One of the words `options`."""
+    return setting(Choice(options), doc, default=default)
+
+
+def optional_number(doc: str, *, default: Any = None) -> Any:
+    """A float or `null`."""
+    return setting(Nullable(Number()), doc, default=default)
+
+
+def operand(doc: str) -> Any:
+    """A number that may stand in for the tensor port of the same name."""
+    return setting(Nullable(Scalar()), doc, default=None)
+
+
+def parameter_dtype() -> Any:
+    """The dtype of the parameters: the architecture's, unless given."""
+    return setting(
+        DTypeName(), "dtype of the parameters; the architecture's where not given", default=PARAMETER_DTYPE
+    )
+
+
+@dataclass_transform(
+    frozen_default=True,
+    kw_only_default=True,
+    field_specifiers=(setting, size, sizes, flag, number, choice, optional_number, operand, parameter_dtype),
+)
+def layer(*, source: str, name: str | None = None) -> Callable[[type[_L]], type[_L]]:
+    """Declare a layer type: something that may have parameters, and becomes a module."""
+    return _declare(source, name, is_operation=False)
+
+
+@dataclass_transform(
+    frozen_default=True,
+    kw_only_default=True,
+    field_specifiers=(setting, size, sizes, flag, number, choice, optional_number, operand, parameter_dtype),
+)
+def operation(*, source: str, name: str) -> Callable[[type[_L]], type[_L]]:
+    """Declare an operation: lower case, without tensors of its own."""
+    return _declare(source, name, is_operation=True)
+
+
+def _declare(source: str, name: str | None, *, is_operation: bool) -> Callable[[type[_L]], type[_L]]:
+    def register(cls: type[_L]) -> type[_L]:
+        title = name or cls.__name__
+        if title in BUILTIN:
+            raise TypeError(f"{title} is declared twice")
+        settings = _settings(cls)
+        cls.type = LayerType(
+            name=title,
+            cls=cls,
+            settings=settings,
+            ports=_ports(cls.infer),
+            source=source,
+            is_operation=is_operation,
+            required=tuple(each.name for each in settings.values() if each.required),
+        )
+        BUILTIN[title] = cls.type
+        return cls
+
+    return register
+
+
+def _settings(cls: type[Layer]) -> dict[str, Setting]:
+    """The settings in the order of the class body, taken off it so that only instances have them."""
+    found = {name: each for name, each in vars(cls).items() if isinstance(each, Setting)}
+    for name in found:
+        delattr(cls, name)
+    return {name: replace(each, name=name) for name, each in found.items()}
+
+
+def _ports(infer: Callable[..., Outputs]) -> tuple[Port, ...]:
+    parameters = list(inspect.signature(infer).parameters.values())[1:]
+    return tuple(
+        Port(each.name, each.default is each.empty, each.kind is each.VAR_POSITIONAL) for each in parameters
+    )
+
+
+def torch_nn(name: str) -> str:
+    """Where PyTorch documents a module."""
+    return f"https://docs.pytorch.org/docs/2.13/generated/torch.nn.{name}.html"
+
+
+def aten(name: str) -> str:
+    """Where PyTorch documents a function (`torch.add`, `torch.nn.functional.gelu`)."""
+    return f"https://docs.pytorch.org/docs/2.13/generated/{name}.html"

@@ -1,0 +1,223 @@
+"""One entry of `layers` -> Node."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from modelpack import source
+from modelpack.architecture import Apply, ByMode, Call, Node, SettingValue, Structure, Use
+from modelpack.layers import LayerType
+from modelpack.layers.base import Setting
+from modelpack.layers.initial import INITIALISERS, Init
+from modelpack.layers.kinds import Integer, Literal, has_arguments
+from modelpack.reading import PATH, Problems, describe, literal, suggestion
+
+__all__ = ["NodeReader"]
+
+_COMMON = ("inputs", "repeat", "frozen", "init")
+_RESERVED = ("take", "outputs", "rename", "reset", "shared", "when")
+_COUNT = Integer(minimum=1)
+_Action = Apply | Use | Call
+
+
+class NodeReader:
+    """Reads nodes; `types` are the layer types that the caller allows."""
+
+    def __init__(self, problems: Problems, types: Mapping[str, LayerType]) -> None:
+        self._problems = problems
+        self._types = types
+
+    def node(self, name: str, value: source.Value, at: tuple[int, int], path: str) -> Node:
+        """The node that `value` is; after a problem, one without effect."""
+        if not PATH.fullmatch(name):
+            self._problems.add(
+                "MP206",
+                f"'{name}' can't be a layer's name: letters, digits, '_' and '-', with dots between",
+                at,
+                path,
+            )
+        mapping = self._problems.mapping(value, path)
+        if mapping is None:
+            return Node(name, Call(""), place=at)
+        entries = mapping.entries
+        action, places = self._action(mapping, path)
+        return Node(
+            name=name,
+            action=action,
+            inputs=self._inputs(entries["inputs"], f"{path}.inputs") if "inputs" in entries else None,
+            repeat=self._repeat(entries["repeat"], f"{path}.repeat") if "repeat" in entries else None,
+            frozen=self._frozen(entries["frozen"], f"{path}.frozen") if "frozen" in entries else False,
+            init=self._inits(entries["init"], f"{path}.init") if "init" in entries else {},
+            place=at,
+            places=places,
+        )
+
+    # ------------------------------------------------------------------------------------------- what it does
+
+    def _action(self, node: source.Mapping, path: str) -> tuple[_Action, Mapping[str, tuple[int, int]]]:
+        found: _Action | None = None
+        places: Mapping[str, tuple[int, int]] = {}
+        seen: list[str] = []
+        for key, value in node.entries.items():
+            if key in _COMMON or key == "with":
+                continue
+            at = node.key_places[key]
+            seen.append(key)
+            if key in self._types:
+                kind = self._types[key]
+                settings = self._problems.mapping(value, f"{path}.{key}")
+                found = Apply(kind, self._settings(kind, settings, path) if settings else {})
+                places = settings.key_places if settings else {}
+            elif key == "use":
+                found = Use(self._problems.text(value, f"{path}.use") or "", self._with(node, path))
+                places = {"use": (value.line, value.column)}
+            elif key == "call":
+                found = Call(self._problems.text(value, f"{path}.call") or "")
+                places = {"call": (value.line, value.column)}
+            elif key in _RESERVED:
+                seen.pop()
+                self._problems.add("MP219", f"'{key}' is reserved: this version does not read it", at, path)
+            else:
+                self._unknown(key, value, at, path)
+        if len(seen) != 1:
+            told = "says nothing to do" if not seen else f"says several things to do: {', '.join(seen)}"
+            self._problems.add("MP210", told, (node.line, node.column), path, _ONE_ACTION)
+        self._only_where_it_belongs(node, found, path)
+        return found or Call(""), places
+
+    def _unknown(self, key: str, value: source.Value, at: tuple[int, int], path: str) -> None:
+        near = suggestion(key, (*self._types, "use", "call", "with", *_COMMON))
+        if ":" in key or "." in key:
+            near = "types of third parties are allowed by the caller, never by the file; nothing is imported"
+        self._problems.add("MP201", f"unknown layer type '{key}'", at, path, near)
+
+    def _only_where_it_belongs(self, node: source.Mapping, action: _Action | None, path: str) -> None:
+        """`with` belongs to `use`; a call has no tensors of its own to freeze, start or repeat."""
+        wrong = [] if isinstance(action, Use) else ["with"]
+        if isinstance(action, Call):
+            wrong += ["repeat", "frozen", "init"]
+        for key in wrong:
+            if key in node.entries and action is not None:
+                self._problems.add("MP202", f"'{key}' has no meaning here", node.key_places[key], path)
+
+    def _settings(self, kind: LayerType, given: source.Mapping, path: str) -> dict[str, SettingValue]:
+        found: dict[str, SettingValue] = {}
+        declared = kind.settings
+        for name, value in given.entries.items():
+            setting = declared.get(name)
+            if setting is None:
+                self._problems.unknown(
+                    "MP207", f"setting of {kind.name}", name, declared, given.key_places[name], path
+                )
+                continue
+            try:
+                read = self._setting(setting, value)
+            except ValueError as error:
+                self._problems.add("MP209", f"{name} {error}", (value.line, value.column), path)
+                continue
+            if not same(read, setting.default):
+                found[name] = read
+        for name in kind.required:
+            if name not in given.entries:
+                self._problems.add("MP208", f"{kind.name} needs {name}", (given.line, given.column), path)
+        return found
+
+    def _setting(self, setting: Setting, value: source.Value) -> SettingValue:
+        if isinstance(value, source.Mapping) and value.entries.keys() == {"train", "eval"}:
+            train, evaluate = (
+                setting.kind.read(literal(value.entries[mode])) for mode in ("train", "eval")
+            )
+            return train if same(train, evaluate) else ByMode(train, evaluate)
+        return setting.kind.read(literal(value))
+
+    def _with(self, node: source.Mapping, path: str) -> dict[str, Literal]:
+        value = node.entries.get("with")
+        mapping = self._problems.mapping(value, f"{path}.with") if value else None
+        found: dict[str, Literal] = {}
+        for name, item in mapping.entries.items() if mapping else ():
+            try:
+                found[name] = literal(item)
+            except ValueError as error:
+                self._problems.add("MP213", f"{name} {error}", (item.line, item.column), f"{path}.with")
+        return found
+
+    # ------------------------------------------------------------------------------------------- the keywords
+
+    def structure(self, value: source.Value, path: str) -> Structure:
+        """References, nested."""
+        if isinstance(value, source.Sequence):
+            return tuple(self.structure(item, path) for item in value.items)
+        if isinstance(value, source.Mapping):
+            return {key: self.structure(item, f"{path}.{key}") for key, item in value.entries.items()}
+        if value.value is None or isinstance(value.value, str):
+            return value.value
+        self._problems.wrong_kind(value, path, "the name of a layer, an input or a tensor")
+        return None
+
+    def _inputs(self, value: source.Value, path: str) -> Structure:
+        read = self.structure(value, path)
+        if read is None:
+            self._problems.wrong_kind(value, path, "a list or mapping of names")
+        return (read,) if isinstance(read, str) else read
+
+    def _repeat(self, value: source.Value, path: str) -> Literal:
+        try:
+            return _COUNT.read(literal(value))
+        except ValueError as error:
+            self._problems.add("MP209", f"repeat {error}", (value.line, value.column), path)
+            return None
+
+    def _frozen(self, value: source.Value, path: str) -> bool | tuple[str, ...]:
+        if isinstance(value, source.Scalar) and isinstance(value.value, bool):
+            return value.value
+        if not isinstance(value, source.Sequence):
+            self._problems.wrong_kind(value, path, "true, false or a list of tensor names")
+            return False
+        return tuple(self._problems.text(item, path) or "" for item in value.items)
+
+    def _inits(self, value: source.Value, path: str) -> dict[str, Init]:
+        mapping = self._problems.mapping(value, path)
+        found: dict[str, Init] = {}
+        for name, item in mapping.entries.items() if mapping else ():
+            init = self.init_of(item, f"{path}.{name}")
+            if init is not None:
+                found[name] = init
+        return found
+
+    def init_of(self, value: source.Value, path: str) -> Init | None:
+        """An initialiser: its name, or its name with arguments (`{normal: {std: 0.02}}`)."""
+        at = (value.line, value.column)
+        if isinstance(value, source.Mapping) and len(value.entries) == 1:
+            ((name, given),) = value.entries.items()
+        else:
+            name, given = self._problems.text(value, path) or "", None
+        known = INITIALISERS.get(name)
+        if known is None:
+            if name:
+                self._problems.unknown("MP221", "initialiser", name, INITIALISERS, at, path)
+            return None
+        arguments = self._problems.mapping(given, path) if given else None
+        found: dict[str, float | str] = {}
+        for key, item in arguments.entries.items() if arguments else ():
+            argument = known.get(key)
+            if argument is None:
+                self._problems.unknown("MP222", f"argument of {name}", key, known, (item.line, item.column), path)
+                continue
+            try:
+                read = argument.read(literal(item))
+            except ValueError as error:
+                self._problems.add("MP222", f"{key} {error}", (item.line, item.column), path)
+                continue
+            if has_arguments(read) or not isinstance(read, float | int | str):
+                self._problems.add("MP222", f"{key} must be given here, not {describe(item)}", at, path)
+            else:
+                found[key] = read
+        return Init(name, found)
+
+
+_ONE_ACTION = "a layer has one type, such as ReLU: {}, or use: <block>, or call: <layer>"
+
+
+def same(first: SettingValue, second: object) -> bool:
+    """Equal in kind too: 1 is neither true nor 1.0."""
+    return type(first) is type(second) and first == second

@@ -1,0 +1,98 @@
+"""The small steps of reading a document: expect a kind of value, name what is unknown, collect what is wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from modelpack import source
+from modelpack.architecture import Position
+from modelpack.errors import Place, Problem
+from modelpack.layers.kinds import Literal, show
+
+__all__ = ["NAME", "PATH", "Problems", "describe", "literal", "suggestion"]
+
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+"""Inputs, arguments, dimensions and blocks."""
+
+PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*(\.[A-Za-z0-9_][A-Za-z0-9_-]*)*")
+"""Nodes and tensors: module paths, whose segments may be numbers (`features.0`)."""
+
+
+class Problems:
+    """What is wrong so far, in one document."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.found: list[Problem] = []
+
+    def add(
+        self, code: str, message: str, at: Position | None = None, path: str = "", hint: str | None = None
+    ) -> None:
+        place = Place(*at, self.file) if at else None
+        self.found.append(Problem(code, message, place, path, hint))
+
+    def mapping(self, value: source.Value, path: str) -> source.Mapping | None:
+        """`value` as a mapping, or None after a problem."""
+        if isinstance(value, source.Mapping):
+            return value
+        self.wrong_kind(value, path, "a mapping")
+        return None
+
+    def sequence(self, value: source.Value, path: str) -> source.Sequence | None:
+        """`value` as a list, or None after a problem."""
+        if isinstance(value, source.Sequence):
+            return value
+        self.wrong_kind(value, path, "a list")
+        return None
+
+    def text(self, value: source.Value, path: str) -> str | None:
+        """`value` as a string, or None after a problem."""
+        if isinstance(value, source.Scalar) and isinstance(value.value, str):
+            return value.value
+        self.wrong_kind(value, path, "a string")
+        return None
+
+    def wrong_kind(self, value: source.Value, path: str, wanted: str) -> None:
+        self.add("MP204", f"must be {wanted}, not {describe(value)}", (value.line, value.column), path)
+
+    def unknown(
+        self, code: str, what: str, name: str, known: Iterable[str], at: Position | None, path: str
+    ) -> None:
+        """A name that nothing has, with the nearest that something has."""
+        self.add(code, f"unknown {what} '{name}'", at, path, suggestion(name, known))
+
+    def keys(self, value: source.Mapping, known: tuple[str, ...], path: str) -> None:
+        """Every key of `value` is one of `known`."""
+        for key in value.entries.keys() - set(known):
+            self.unknown("MP202", "key", key, known, value.key_places[key], path)
+
+
+def suggestion(name: str, known: Iterable[str]) -> str | None:
+    """A hint with the known name that is nearest to `name`, whatever its case."""
+    by_lower = {each.lower(): each for each in known}
+    near = get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
+    return f"did you mean '{by_lower[near[0]]}'?" if near else None
+
+
+def describe(value: source.Value) -> str:
+    """A value in the words of an error message."""
+    if isinstance(value, source.Mapping):
+        return "a mapping"
+    if isinstance(value, source.Sequence):
+        return "a list"
+    return show(value.value)
+
+
+def literal(value: source.Value) -> Literal:
+    """A value without mappings as a literal.
+
+    Raises:
+        ValueError: there is a mapping in it; the message completes "… must be".
+    """
+    if isinstance(value, source.Scalar):
+        return value.value
+    if isinstance(value, source.Sequence):
+        return tuple(literal(item) for item in value.items)
+    raise ValueError("must be a value, not a mapping")
