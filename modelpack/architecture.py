@@ -17,9 +17,10 @@ from modelpack.dims import Dim
 from modelpack.dtypes import DType
 from modelpack.layers.base import LayerType
 from modelpack.layers.initial import Init
-from modelpack.layers.kinds import Literal
+from modelpack.layers.kinds import Boolean, Integer, Integers, Kind, Literal, Number, Text
 
 __all__ = [
+    "ARGUMENT_KINDS",
     "KEYWORDS",
     "Apply",
     "Architecture",
@@ -39,12 +40,36 @@ __all__ = [
 ]
 
 KEYWORDS = frozenset(
-    {"use", "with", "call", "repeat", "take", "inputs", "outputs", "frozen", "init", "rename", "reset", "shared", "when"}
+    {
+        "use",
+        "with",
+        "call",
+        "repeat",
+        "take",
+        "inputs",
+        "outputs",
+        "frozen",
+        "init",
+        "rename",
+        "reset",
+        "shared",
+        "when",
+    }
 )
 """The keys of a node that are no layer type; no type may bear such a name."""
 
 Position = tuple[int, int]
 """Line and column of a value in the document, from 1."""
+
+ARGUMENT_KINDS: Mapping[str, Kind] = {
+    "int": Integer(),
+    "float": Number(finite=False),
+    "bool": Boolean(),
+    "str": Text(),
+    "dim": Integer(minimum=0, symbolic=True),
+    "list": Integers(),
+}
+"""What an argument of a block may be; only a `dim` may depend on free dimensions."""
 
 Structure = str | None | tuple["Structure", ...] | Mapping[str, "Structure"]
 """References, nested as lists and mappings. A reference is the name of an input, tensor or node, with ports behind dots

@@ -1,16 +1,18 @@
 """Block -> Block in its one normal form: what the order of the layers already says is left out.
 
-    inputs   None where they are what comes before; a tuple where the ports in use come first, in order; else a mapping
-    outputs  None where they are the last node's
+inputs   None where they are what comes before; a tuple where the ports in use come first, in order; else a mapping
+outputs  None where they are the last node's
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 
-from modelpack.architecture import Apply, Architecture, Block, Call, Node, Structure, Use
+from modelpack.architecture import ARGUMENT_KINDS, Apply, Architecture, Block, Call, Node, Structure, Use
 from modelpack.layers.base import Port
+from modelpack.layers.kinds import Literal
 
 __all__ = ["action_of", "canonical", "canonical_block", "implied_inputs", "ports_of"]
 
@@ -41,6 +43,8 @@ def canonical_block(block: Block, blocks: Mapping[str, Block]) -> Block:
 def _canonical_node(
     node: Node, block: Block, before: list[Node], earlier: Mapping[str, Node], blocks: Mapping[str, Block]
 ) -> Node:
+    if isinstance(node.action, Use):
+        node = replace(node, action=_canonical_use(node.action, blocks.get(node.action.block)))
     if node.inputs is None:
         return node
     ports = ports_of(node, earlier, blocks)
@@ -48,6 +52,18 @@ def _canonical_node(
     if inputs == implied_inputs(block, before, ports):
         inputs = None
     return node if inputs == node.inputs and inputs is not None else replace(node, inputs=inputs)
+
+
+def _canonical_use(use: Use, block: Block | None) -> Use:
+    """Arguments as their kinds read them; one that can't be read stays for `check` to tell."""
+    read: dict[str, Literal] = {}
+    for name, value in use.arguments.items():
+        argument = block.arguments.get(name) if block else None
+        read[name] = value
+        if argument:
+            with suppress(ValueError):
+                read[name] = ARGUMENT_KINDS[argument.kind].read(value)
+    return Use(use.block, read)
 
 
 def implied_inputs(block: Block, before: list[Node], ports: tuple[Port, ...] | None) -> Structure:

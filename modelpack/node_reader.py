@@ -124,9 +124,7 @@ class NodeReader:
 
     def _setting(self, setting: Setting, value: source.Value) -> SettingValue:
         if isinstance(value, source.Mapping) and value.entries.keys() == {"train", "eval"}:
-            train, evaluate = (
-                setting.kind.read(literal(value.entries[mode])) for mode in ("train", "eval")
-            )
+            train, evaluate = (setting.kind.read(literal(value.entries[mode])) for mode in ("train", "eval"))
             return train if same(train, evaluate) else ByMode(train, evaluate)
         return setting.kind.read(literal(value))
 
@@ -201,7 +199,9 @@ class NodeReader:
         for key, item in arguments.entries.items() if arguments else ():
             argument = known.get(key)
             if argument is None:
-                self._problems.unknown("MP222", f"argument of {name}", key, known, (item.line, item.column), path)
+                self._problems.unknown(
+                    "MP222", f"argument of {name}", key, known, (item.line, item.column), path
+                )
                 continue
             try:
                 read = argument.read(literal(item))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from modelpack import source
 from modelpack.architecture import (
+    ARGUMENT_KINDS,
     Architecture,
     Argument,
     Block,
@@ -23,13 +24,25 @@ from modelpack.layers.kinds import Integer, Literal
 from modelpack.node_reader import NodeReader
 from modelpack.reading import NAME, PATH, Problems, describe, literal
 
-__all__ = ["ARGUMENT_KINDS", "read"]
+__all__ = ["read"]
 
 FORMAT = 1
-_TOP = ("modelpack", "name", "dtype", "modes", "imports", "inputs", "parameters", "buffers", "blocks", "layers", "outputs", "tied")
+_TOP = (
+    "modelpack",
+    "name",
+    "dtype",
+    "modes",
+    "imports",
+    "inputs",
+    "parameters",
+    "buffers",
+    "blocks",
+    "layers",
+    "outputs",
+    "tied",
+)
 _BLOCK = ("arguments", "inputs", "parameters", "buffers", "layers", "outputs", "tied")
 _DIM = Integer(minimum=0, symbolic=True)
-ARGUMENT_KINDS = ("int", "float", "bool", "str", "dim", "list")
 
 
 def read(
@@ -102,7 +115,10 @@ class _Reader:
         name = self.problems.text(value, "name") or ""
         if name and not (PATH.fullmatch(name) and len(name) <= 128):
             self.problems.add(
-                "MP206", f"'{name}' can't be a name: letters, digits, '_', '-' and '.' only", _at(value), "name"
+                "MP206",
+                f"'{name}' can't be a name: letters, digits, '_', '-' and '.' only",
+                _at(value),
+                "name",
             )
         return name
 
@@ -124,7 +140,9 @@ class _Reader:
         for name, item in entries.entries.items() if entries else ():
             path = f"blocks.{name}"
             if not NAME.fullmatch(name) and entries:
-                self.problems.add("MP206", f"'{name}' can't be a block's name", entries.key_places[name], path)
+                self.problems.add(
+                    "MP206", f"'{name}' can't be a block's name", entries.key_places[name], path
+                )
             body = self.problems.mapping(item, path)
             if body is not None:
                 self.problems.keys(body, _BLOCK, path)
@@ -137,7 +155,9 @@ class _Reader:
         return Block(
             inputs=self._inputs(body, prefix),
             nodes=self._layers(body, prefix),
-            outputs=self._nodes.structure(entries["outputs"], f"{prefix}outputs") if "outputs" in entries else None,
+            outputs=self._nodes.structure(entries["outputs"], f"{prefix}outputs")
+            if "outputs" in entries
+            else None,
             arguments=self._arguments(entries.get("arguments"), f"{prefix}arguments"),
             tensors=self._tensors(body, prefix, "parameters") | self._tensors(body, prefix, "buffers"),
             tied=self._tied(entries.get("tied"), f"{prefix}tied"),
@@ -148,7 +168,9 @@ class _Reader:
     def _layers(self, body: source.Mapping, prefix: str) -> tuple[Node, ...]:
         value = body.entries.get("layers")
         if value is None:
-            self.problems.add("MP203", "the key 'layers' is missing", (body.line, body.column), prefix.rstrip("."))
+            self.problems.add(
+                "MP203", "the key 'layers' is missing", (body.line, body.column), prefix.rstrip(".")
+            )
             return ()
         layers = self.problems.mapping(value, f"{prefix}layers")
         if layers is None:
@@ -161,14 +183,18 @@ class _Reader:
     def _inputs(self, body: source.Mapping, prefix: str) -> dict[str, Inputs]:
         value = body.entries.get("inputs")
         if value is None:
-            self.problems.add("MP203", "the key 'inputs' is missing", (body.line, body.column), prefix.rstrip("."))
+            self.problems.add(
+                "MP203", "the key 'inputs' is missing", (body.line, body.column), prefix.rstrip(".")
+            )
             return {}
         inputs = self.problems.mapping(value, f"{prefix}inputs")
         found: dict[str, Inputs] = {}
         for name, item in inputs.entries.items() if inputs else ():
             path = f"{prefix}inputs.{name}"
             if not NAME.fullmatch(name) and inputs:
-                self.problems.add("MP206", f"'{name}' can't be an input's name", inputs.key_places[name], path)
+                self.problems.add(
+                    "MP206", f"'{name}' can't be an input's name", inputs.key_places[name], path
+                )
             found[name] = self._input(item, path)
         return found
 
@@ -224,7 +250,9 @@ class _Reader:
         found: dict[str, Argument] = {}
         for name, item in entries.entries.items() if entries else ():
             if not NAME.fullmatch(name) and entries:
-                self.problems.add("MP206", f"'{name}' can't be an argument's name", entries.key_places[name], path)
+                self.problems.add(
+                    "MP206", f"'{name}' can't be an argument's name", entries.key_places[name], path
+                )
             found[name] = self._argument(item, f"{path}.{name}")
         return found
 
@@ -266,7 +294,9 @@ class _Reader:
         try:
             return DType(name) if name else None
         except ValueError:
-            self.problems.unknown("MP218", "dtype", str(name), [each.value for each in DType], _at(value), path)
+            self.problems.unknown(
+                "MP218", "dtype", str(name), [each.value for each in DType], _at(value), path
+            )
             return None
 
     def _flag(self, value: source.Value | None, path: str, *, default: bool) -> bool:
@@ -287,5 +317,3 @@ class _Reader:
 
 def _at(value: source.Value) -> tuple[int, int]:
     return value.line, value.column
-
-

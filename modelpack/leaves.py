@@ -1,0 +1,94 @@
+"""A node that applies a layer type -> the layer with its settings known, and the specs of its outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from modelpack.architecture import Apply, ByMode, SettingValue
+from modelpack.binding import Scope, is_symbolic, resolve
+from modelpack.budget import Budget
+from modelpack.dtypes import DType
+from modelpack.layers.base import MANY, Layer, LayerType, Outputs
+from modelpack.layers.kinds import Literal
+from modelpack.network import Leaf, Specs
+from modelpack.tensors import Mismatch, TensorSpec
+
+__all__ = ["check_spec", "infer_leaf", "make_leaf"]
+
+
+def make_leaf(apply: Apply, scope: Scope, dtype: DType) -> Leaf:
+    """The layer of `apply` in both modes; `dtype` is the architecture's.
+
+    Raises:
+        Mismatch: a setting isn't what its kind wants once arguments are known, or settings contradict one another.
+    """
+    train: dict[str, Literal] = {}
+    evaluate: dict[str, Literal] = {}
+    symbolic: dict[str, Literal] = {}
+    for name, value in apply.settings.items():
+        train[name] = _setting(apply.type, name, value, "train", scope)
+        evaluate[name] = _setting(apply.type, name, value, "eval", scope)
+        local = None if isinstance(value, ByMode) else _resolved(name, value, scope.constants)
+        if is_symbolic(local):
+            symbolic[name] = apply.type.settings[name].kind.read(local)
+    layer = apply.type.instance(evaluate, dtype)
+    by_mode = any(isinstance(value, ByMode) for value in apply.settings.values())
+    return Leaf(apply.type.instance(train, dtype) if by_mode else layer, layer, symbolic)
+
+
+def _setting(kind: LayerType, name: str, value: SettingValue, mode: str, scope: Scope) -> Literal:
+    if isinstance(value, ByMode):
+        value = value.train if mode == "train" else value.eval
+        if is_symbolic(_resolved(name, value, scope.constants)):
+            raise Mismatch(
+                f"{name} depends on the mode and on dimensions at once", code="MP209", setting=name
+            )
+    try:
+        return kind.settings[name].kind.read(_resolved(name, value, scope.values))
+    except ValueError as error:
+        raise Mismatch(f"{name} {error}", code="MP209", setting=name) from None
+
+
+def _resolved(name: str, value: Literal, names: Mapping[str, Literal]) -> Literal:
+    try:
+        return resolve(value, names)
+    except ValueError as error:
+        raise Mismatch(f"{name}: {error}", code="MP209", setting=name) from None
+
+
+def infer_leaf(leaf: Leaf, inputs: tuple[TensorSpec | None, ...], budget: Budget) -> Specs:
+    """The specs of the outputs: one tensor, a mapping by port, or a list.
+
+    Raises:
+        Mismatch: the layer can't take `inputs`, or gives something else in training than in evaluation.
+    """
+    kind = leaf.eval.type
+    outputs = kind.infer(leaf.eval, inputs)
+    if leaf.train is not leaf.eval and kind.infer(leaf.train, inputs) != outputs:
+        raise Mismatch("its outputs have other shapes in training than in evaluation", code="MP319")
+    for spec in outputs if isinstance(outputs, tuple) else (outputs,):
+        check_spec(spec, budget)
+    return _by_port(leaf.eval, outputs)
+
+
+def _by_port(layer: Layer, outputs: Outputs) -> Specs:
+    names = layer.type.outputs
+    if isinstance(outputs, TensorSpec) or names == MANY:
+        return outputs
+    return dict(zip(names, outputs, strict=False))
+
+
+def check_spec(spec: TensorSpec, budget: Budget) -> None:
+    """No axis is negative, and what is known of the size stays within the budget.
+
+    Raises:
+        Mismatch: otherwise.
+    """
+    elements = 1
+    for size in spec.shape:
+        if isinstance(size, int):
+            if size < 0:
+                raise Mismatch(f"its output {spec} would have a negative size", code="MP307")
+            elements *= size
+    if elements > budget.elements:
+        raise Mismatch(f"{spec} has more elements than the budget of {budget.elements} allows", code="MP333")
