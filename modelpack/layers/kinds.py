@@ -29,6 +29,7 @@ __all__ = [
     "Nullable",
     "Number",
     "Scalar",
+    "Shape",
     "Text",
     "has_arguments",
 ]
@@ -145,7 +146,7 @@ class Integer:
 class Integers:
     """A list of integers. With a `length`, one integer stands for all: the normal form where all are equal."""
 
-    item: Integer = Integer()
+    item: Kind = Integer()
     length: int | None = None
 
     def read(self, value: Literal) -> Literal:
@@ -192,6 +193,31 @@ class Integers:
 
 
 @dataclass(frozen=True, slots=True)
+class Shape:
+    """The sizes of one axis or more, all fixed; one integer alone, the normal form, is a shape of one axis."""
+
+    def read(self, value: Literal) -> Literal:
+        items = value if isinstance(value, tuple) else (value,)
+        if not items:
+            raise _refuse(self, value)
+        try:
+            sizes = tuple(Integer(1).read(item) for item in items)
+        except ValueError as error:
+            raise (error if isinstance(value, str | Expr) else _refuse(self, value)) from None
+        return sizes[0] if len(sizes) == 1 else sizes
+
+    def expand(self, literal: Literal) -> Any:
+        return literal if isinstance(literal, tuple) else (literal,)
+
+    def describe(self) -> str:
+        return "a positive integer or a list of them"
+
+    def schema(self) -> Mapping[str, Any]:
+        one = Integer(1).schema()
+        return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]}
+
+
+@dataclass(frozen=True, slots=True)
 class Boolean:
     """`true` or `false`, never a number or a word."""
 
@@ -224,6 +250,8 @@ class Number:
     def read(self, value: Literal) -> Literal:
         if isinstance(value, int | float) and not isinstance(value, bool):
             number = float(value)
+            if number != value and isinstance(value, int):
+                raise ValueError(f"must be {self.describe()}, and {value} is no 64-bit float exactly")
             inside = self.minimum <= number <= self.maximum or math.isnan(number)
             if inside and (math.isfinite(number) or not self.finite):
                 return number
@@ -310,6 +338,9 @@ class Text:
     maximum: int = 256
 
     def read(self, value: Literal) -> Literal:
+        found = _argument(value)
+        if found is not None:
+            return found
         if isinstance(value, str) and len(value) <= self.maximum:
             return value
         raise _refuse(self, value)

@@ -2,25 +2,71 @@
 
 from __future__ import annotations
 
+from modelpack.dims import Dim, may_equal
 from modelpack.dtypes import DType
 from modelpack.tensors import Mismatch, TensorSpec, broadcast, common_dtype
 
-__all__ = ["elementwise", "of_dtype", "of_rank"]
+__all__ = [
+    "FLOATS",
+    "NUMBERS",
+    "elementwise",
+    "of_dtype",
+    "of_dtypes",
+    "of_rank",
+    "of_rank_from",
+    "of_shape",
+    "show_shape",
+]
+
+FLOATS = frozenset({DType.FLOAT16, DType.BFLOAT16, DType.FLOAT32, DType.FLOAT64})
+"""The dtypes in which torch computes; floats below 16 bits are for storage."""
+
+NUMBERS = FLOATS | {DType.UINT8, DType.INT8, DType.INT16, DType.INT32, DType.INT64}
+"""Those of most functions that also count: wide unsigned integers are for storage too."""
 
 
-def of_dtype(x: TensorSpec, dtype: DType) -> TensorSpec:
-    """`x`, which must have the dtype of the layer's parameters.
+def of_dtypes(x: TensorSpec, allowed: frozenset[DType]) -> TensorSpec:
+    """`x`, whose dtype must be one of `allowed`.
+
+    Raises:
+        Mismatch: it isn't.
+    """
+    if x.dtype not in allowed:
+        names = [dtype.value for dtype in DType if dtype in allowed]
+        raise Mismatch(f"its input must be {', '.join(names[:-1])} or {names[-1]}, not {x}", code="MP306")
+    return x
+
+
+def of_dtype(x: TensorSpec, dtype: DType, port: str | None = None) -> TensorSpec:
+    """`x`, which must have the dtype of the layer's parameters; `port` is its name, unless it's the first.
 
     Raises:
         Mismatch: it has another.
     """
     if x.dtype is not dtype:
         raise Mismatch(
-            f"its parameters are {dtype}, but its input is {x}",
+            f"its parameters are {dtype}, but its {port or 'input'} is {x}",
             code="MP306",
+            port=port,
             hint=f"convert the input with to: {{dtype: {dtype}}}",
         )
     return x
+
+
+def of_shape(x: TensorSpec, shape: tuple[Dim, ...], port: str) -> TensorSpec:
+    """`x`, an input that must have the shape that the settings and the other inputs give it.
+
+    Raises:
+        Mismatch: it certainly has another.
+    """
+    if x.rank != len(shape) or not all(map(may_equal, x.shape, shape)):
+        raise Mismatch(f"its {port} must have the shape {show_shape(shape)}, not {x}", port=port)
+    return x
+
+
+def show_shape(shape: tuple[Dim, ...]) -> str:
+    """``[batch, 3]``."""
+    return "[" + ", ".join(map(str, shape)) + "]"
 
 
 def of_rank(x: TensorSpec, *ranks: int) -> TensorSpec:
@@ -35,6 +81,17 @@ def of_rank(x: TensorSpec, *ranks: int) -> TensorSpec:
     return x
 
 
+def of_rank_from(x: TensorSpec, least: int) -> TensorSpec:
+    """`x`, which must have at least so many axes.
+
+    Raises:
+        Mismatch: it has fewer.
+    """
+    if x.rank < least:
+        raise Mismatch(f"its input must have at least {least} axes, {x} has {x.rank}", code="MP302")
+    return x
+
+
 def elementwise(*operands: object) -> TensorSpec:
     """The spec of an operation on tensors and numbers that broadcasts and promotes (a number counts as a scalar tensor
     of the default dtype of its kind).
@@ -42,7 +99,9 @@ def elementwise(*operands: object) -> TensorSpec:
     Raises:
         Mismatch: the shapes don't broadcast or the dtypes don't promote.
     """
-    specs = [each if isinstance(each, TensorSpec) else TensorSpec(_dtype_of_number(each), ()) for each in operands]
+    specs = [
+        each if isinstance(each, TensorSpec) else TensorSpec(_dtype_of_number(each), ()) for each in operands
+    ]
     return TensorSpec(common_dtype(specs), broadcast([spec.shape for spec in specs]))
 
 

@@ -8,7 +8,7 @@ from modelpack.dtypes import DType
 
 __all__ = ["from_torch", "to_torch"]
 
-_NAMES = {each: each.value for each in DType if not each.value.startswith(("float6", "float4"))}
+_NAMES = {each: each.value for each in DType if not each.value.startswith(("float6_", "float4_"))}
 _TO: dict[DType, torch.dtype] = {each: getattr(torch, name) for each, name in _NAMES.items()}
 _FROM = {theirs: ours for ours, theirs in _TO.items()}
 

@@ -43,7 +43,9 @@ def constructor_arguments(layer: Layer, row: ModuleRow) -> Mapping[str, Any]:
     """What the constructor gets, without device and dtype."""
     if row.arguments is not None:
         return row.arguments(layer)
-    named = {row.rename.get(name, name): value for name, value in vars(layer).items()}
+    named = {
+        row.rename.get(name, name): value for name, value in vars(layer).items() if name not in row.at_call
+    }
     if layer.type.has_parameter_dtype:
         del named["dtype"]
     return named
@@ -83,18 +85,19 @@ def _without_initialisation(module: type[nn.Module]) -> type[nn.Module]:
 def settings_of(
     module: nn.Module, row: ModuleRow, layer_type: LayerType, dtype: DType = DType.FLOAT32
 ) -> dict[str, Literal]:
-    """The settings of a live module as canonical literals, those that equal their defaults left out.
+    """The settings of a live module as canonical literals. Those that equal their defaults are left out, and those
+    that only a call tells (`row.at_call`).
 
     `dtype` is the architecture's: a module of this dtype needs no setting for it.
 
     Raises:
         CaptureError: it can't be carried exactly: a constructor argument or a value that no setting carries,
-            tensors other than the declared ones, a method replaced on the instance. Its problem has no path yet.
+            tensors other than the declared ones, a method replaced on the instance. The problem has no path.
     """
     _refuse(_strange(module, row))
     settings: dict[str, Literal] = {}
     for name, each in layer_type.settings.items():
-        if name == "dtype" and layer_type.has_parameter_dtype:
+        if name in row.at_call or (name == "dtype" and layer_type.has_parameter_dtype):
             continue
         try:
             value = each.kind.read(_literal(_attribute(module, row, name)))

@@ -14,7 +14,7 @@ from torch import nn
 
 from modelpack.layers import Layer
 
-__all__ = ["ModuleRow", "OperationRow", "Row", "Unsupported", "unsupported"]
+__all__ = ["ModuleRow", "OperationRow", "Row", "Unsupported", "has_bias", "one_for_all", "unsupported"]
 
 
 def _same(value: Any) -> Any:
@@ -43,6 +43,8 @@ class ModuleRow:
     """constructor argument and attribute that no setting carries -> its only value (False, None) in a pack"""
     call: Callable[..., tuple[tuple[Any, ...], dict[str, Any]]] | None = None
     """inputs in the order of the ports -> (args, kwargs) of the module's forward, where they aren't the same"""
+    at_call: tuple[str, ...] = ()
+    """settings that are keywords of the module's forward and not of its constructor: given with every call, and read off one"""
     results: Callable[[Any], Any] = _same
     """what the module returns -> its output ports, flat"""
     accepts: Callable[[nn.Module], str | None] | None = None
@@ -86,3 +88,19 @@ Row = ModuleRow | OperationRow | Unsupported
 def unsupported(type: str, why: str) -> Unsupported:
     """A row for a type that this backend can't run."""
     return Unsupported(type, why)
+
+
+def has_bias(module: nn.Module) -> bool:
+    """How capture reads a setting `bias`: torch keeps the tensor, not the flag."""
+    return getattr(module, "bias", None) is not None
+
+
+def one_for_all(layer: Layer) -> Mapping[str, Any]:
+    """The arguments of modules that keep sizes as they were given: 2 rather than (2, 2), as people write them."""
+    return {name: _one_for_all(value) for name, value in vars(layer).items()}
+
+
+def _one_for_all(value: Any) -> Any:
+    sizes: tuple[Any, ...] = value if isinstance(value, tuple) else ()
+    # (None, None), "as the input has it", has no short form.
+    return sizes[0] if len(set(sizes)) == 1 and sizes[0] is not None else value

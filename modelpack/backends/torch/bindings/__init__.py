@@ -1,0 +1,33 @@
+"""The rows of the torch backend, a file per family as in `modelpack.layers`."""
+
+from __future__ import annotations
+
+from modelpack.backends.torch.bindings import (
+    activation,
+    adaptive_pooling,
+    arithmetic,
+    convolution,
+    dropout,
+    linear,
+    normalization,
+    padding,
+    pooling,
+)
+from modelpack.backends.torch.rows import Row
+
+__all__ = ["ROWS"]
+
+_FAMILIES = (
+    linear,
+    convolution,
+    pooling,
+    adaptive_pooling,
+    normalization,
+    activation,
+    dropout,
+    padding,
+    arithmetic,
+)
+
+ROWS: dict[str, Row] = {row.type: row for family in _FAMILIES for row in family.ROWS}
+"""Type -> row. The contract test names every registry type that is missing here."""
