@@ -1,0 +1,75 @@
+"""modelpack: networks that need no source code.
+
+    modelpack.save(model, "lenet.modelpack", args=(x,))     a trained module -> a pack
+    modelpack.load("lenet.modelpack")                       a pack -> a module, without its class
+    modelpack.open("lenet.modelpack")                       lazily: architecture, tensor table, single tensors
+    modelpack.check("lenet.modelpack")                      no framework needed
+    modelpack.Architecture.from_yaml(text)                  and .to_yaml(), .build()
+
+Importing this is light: each name is fetched when it is first used, and a framework only by what needs it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from modelpack.api import OpenPack, check, open
+    from modelpack.architecture import Architecture
+    from modelpack.backends.torch.load import load
+    from modelpack.backends.torch.save import save
+    from modelpack.errors import (
+        ArchitectureError,
+        CaptureError,
+        ModelpackError,
+        PackError,
+        Place,
+        Problem,
+    )
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Architecture",
+    "ArchitectureError",
+    "CaptureError",
+    "ModelpackError",
+    "OpenPack",
+    "PackError",
+    "Place",
+    "Problem",
+    "__version__",
+    "check",
+    "load",
+    "open",
+    "save",
+]
+
+_HOMES = {
+    "Architecture": "modelpack.architecture",
+    "ArchitectureError": "modelpack.errors",
+    "CaptureError": "modelpack.errors",
+    "ModelpackError": "modelpack.errors",
+    "OpenPack": "modelpack.api",
+    "PackError": "modelpack.errors",
+    "Place": "modelpack.errors",
+    "Problem": "modelpack.errors",
+    "check": "modelpack.api",
+    "load": "modelpack.backends.torch.load",
+    "open": "modelpack.api",
+    "save": "modelpack.backends.torch.save",
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'modelpack' has no attribute '{name}'")
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

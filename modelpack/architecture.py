@@ -12,12 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from modelpack.dims import Dim
 from modelpack.dtypes import DType
 from modelpack.layers.base import LayerType
 from modelpack.layers.initial import Init
 from modelpack.layers.kinds import Boolean, Integer, Integers, Kind, Literal, Number, Text
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = [
     "ARGUMENT_KINDS",
@@ -191,6 +195,33 @@ class Architecture:
     modes: tuple[str, ...] = ("train", "eval")
     file: str = field(default="<text>", compare=False)
     """what problems call the document"""
+
+    @classmethod
+    def from_yaml(cls, text: str | bytes, file: str = "<text>") -> Architecture:
+        """The architecture that `text` describes; `file` is what problems call it.
+
+        Raises:
+            ArchitectureError: with every problem of the text or the document (1xx, 2xx).
+        """
+        from modelpack.reader import read
+
+        return read(text, file)
+
+    def to_yaml(self) -> str:
+        """The canonical text."""
+        from modelpack.writer import write
+
+        return write(self)
+
+    def build(self, **options: Any) -> torch.nn.Module:
+        """A module with these layers, weights made by `init`; see `modelpack.backends.torch.build`.
+
+        Raises:
+            ArchitectureError: with every problem of the network (2xx, 3xx).
+        """
+        from modelpack.backends.torch.load import build_architecture
+
+        return build_architecture(self, **options)
 
 
 def leaves(structure: Structure) -> Iterator[str | None]:

@@ -1,0 +1,142 @@
+"""The public verbs that need no framework: `open` a pack, `check` a file or a pack."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from modelpack import reader
+from modelpack.architecture import Architecture
+from modelpack.budget import DEFAULT_BUDGET, Budget
+from modelpack.checker import check as check_architecture
+from modelpack.errors import PackError, Problem
+from modelpack.files import ARCHITECTURE, open_regular
+from modelpack.layers import BUILTIN, LayerType
+from modelpack.limits import Limits
+from modelpack.match import match
+from modelpack.network import Network
+from modelpack.pack import LazyTensor, Manifest, Pack, Weights, open_pack
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["OpenPack", "check", "open", "read_file"]
+
+
+@dataclass(frozen=True, eq=False)
+class OpenPack:
+    """A pack, lazily: its architecture, its table of tensors, single tensors. Close it, or use it in a `with`."""
+
+    pack: Pack
+    types: Mapping[str, LayerType]
+    budget: Budget
+
+    @cached_property
+    def architecture(self) -> Architecture:
+        """What `architecture.yaml` says.
+
+        Raises:
+            ArchitectureError: 1xx and 2xx.
+        """
+        return reader.read(self.pack.architecture, str(self.pack.path / ARCHITECTURE), self.types)
+
+    @cached_property
+    def network(self) -> Network:
+        """The checked architecture; where the pack has weights, they are what it implies.
+
+        Raises:
+            ArchitectureError: 1xx to 3xx.
+            PackError: 4xx.
+        """
+        network = check_architecture(self.architecture, self.budget)
+        if self.pack.weights is not None:
+            match(network, self.pack.weights.tensors)
+        return network
+
+    @property
+    def manifest(self) -> Manifest | None:
+        """Who made it, digests, licence, metrics; None where a pack was written by hand without."""
+        return self.pack.manifest
+
+    @property
+    def tensors(self) -> Mapping[str, LazyTensor]:
+        """Name -> tensor, unread: dtype, shape, and `read()`, `numpy()`, `digest()`."""
+        weights: Weights | None = self.pack.weights
+        return weights.tensors if weights else {}
+
+    def __getitem__(self, name: str) -> LazyTensor:
+        """One tensor of the weights.
+
+        Raises:
+            PackError: MP553 there is none of that name.
+        """
+        if self.pack.weights is None:
+            raise PackError(Problem("MP553", "the pack has no weights", path=name))
+        return self.pack.weights[name]
+
+    def load(self, **options: Any) -> torch.nn.Module:
+        """The network as a module; `options` as those of `modelpack.load`."""
+        from modelpack.backends.torch.load import load
+
+        return load(self.pack.path, **options)
+
+    def close(self) -> None:
+        """Close its files; tensors that were loaded stay."""
+        self.pack.close()
+
+    def __enter__(self) -> OpenPack:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def open(
+    path: str | os.PathLike[str],
+    *,
+    types: Mapping[str, LayerType] = BUILTIN,
+    limits: Limits | None = None,
+    budget: Budget = DEFAULT_BUDGET,
+) -> OpenPack:
+    """Open the pack at `path`, a directory or a file; nothing but its text and headers is read.
+
+    `types` are the layer types that the caller allows.
+
+    Raises:
+        PackError: it isn't a sound pack (5xx).
+    """
+    return OpenPack(open_pack(path, limits=limits), types, budget)
+
+
+def read_file(path: str | os.PathLike[str], types: Mapping[str, LayerType] = BUILTIN) -> Architecture:
+    """The architecture in a YAML file.
+
+    Raises:
+        ArchitectureError: 1xx and 2xx.
+        PackError: there is no such file, or it is too large (MP501 to MP508).
+    """
+    path = Path(path)
+    with open_regular(path, path.name) as file:
+        return reader.read(file.read(Limits().architecture_bytes + 1), str(path), types)
+
+
+def check(
+    path: str | os.PathLike[str],
+    *,
+    types: Mapping[str, LayerType] = BUILTIN,
+    budget: Budget = DEFAULT_BUDGET,
+) -> Network:
+    """Check an architecture file or a whole pack (its weights' names, shapes and dtypes too); no framework is needed.
+
+    Raises:
+        ArchitectureError: with all problems of the architecture (1xx to 3xx).
+        PackError: with all problems of the pack (4xx and 5xx).
+    """
+    if Path(path).suffix in (".yaml", ".yml"):
+        return check_architecture(read_file(path, types), budget)
+    with open(path, types=types, budget=budget) as pack:
+        return pack.network
