@@ -1,0 +1,192 @@
+"""Network -> nn.Module: the module tree, with tensors on the meta device, there to be filled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from modelpack.backends.torch.bindings import ROWS
+from modelpack.backends.torch.dtypes import to_torch
+from modelpack.backends.torch.modules import make
+from modelpack.backends.torch.program import compile_body, row_of
+from modelpack.backends.torch.rows import ModuleRow, Row
+from modelpack.backends.torch.run import BlockModule, Container, block_class, descend
+from modelpack.errors import BuildError, Problem
+from modelpack.network import Again, Body, Child, Leaf, Network, Step, TensorEntry
+
+__all__ = ["build"]
+
+Switch = tuple[tuple[str, ...], tuple[dict[str, Any], dict[str, Any]]]
+
+TAKEN = frozenset(dir(nn.Module())) | frozenset(dir(BlockModule))
+"""Names that mean something on every module: a submodule called so could not be reached, or would break the module."""
+
+
+def build(network: Network, device: torch.device | str = "meta", rows: Mapping[str, Row] = ROWS) -> nn.Module:
+    """The module that `network` describes, in train mode, with the names that `state_dict` had.
+
+    On a device other than meta the tensors' memory is not initialised.
+
+    Raises:
+        BuildError: MP710 a name that torch doesn't allow; MP711, MP712, MP713 what the backend can't do.
+    """
+    builder = _Builder(torch.device(device), rows)
+    module = builder.block(network.main, outermost=True)
+    _share(module, network.tied)
+    for entry in network.tensors.values():
+        if entry.is_parameter and not entry.requires_grad:
+            owner, name = _owner(module, entry.name)
+            parameter = owner._parameters[name]
+            if parameter is not None:
+                parameter.requires_grad_(False)
+    return module.train()
+
+
+class _Builder:
+    """Bodies and layers that are alike are one object in a network, so what is made of them is made once."""
+
+    def __init__(self, device: torch.device, rows: Mapping[str, Row]) -> None:
+        self._device = device
+        self._rows = rows
+        self._classes: dict[Body, type[BlockModule]] = {}
+
+    def block(self, body: Body, *, outermost: bool = False) -> nn.Module:
+        module = self._class(body, outermost)()
+        names = _Names(body, self._rows)
+        for entry in body.raw:
+            self._tensor(names.place(module, entry.name), entry)
+        for step in body.steps:
+            child = self._child(step)
+            if child is not None:
+                way = names.place(module, step.name)
+                way[0]._modules[way[1]] = child
+        return module
+
+    def _class(self, body: Body, outermost: bool) -> type[BlockModule]:
+        found = self._classes.get(body)
+        if found is None:
+            program = compile_body(body, self._rows, outermost=outermost)
+            frozen = tuple(
+                tuple(step.name.split("."))
+                for step in body.steps
+                if step.node.frozen is True and _makes_module(step, self._rows)
+            )
+            found = self._classes[body] = block_class(program, frozen, tuple(self._switches(body)))
+        return found
+
+    def _child(self, step: Step) -> nn.Module | None:
+        """The submodule that a step brings, if it isn't an operation or a second call."""
+        if isinstance(step.does, Child):
+            return self.block(step.does.body)
+        if isinstance(step.does, Again):
+            return None
+        row = row_of(step.does.train, self._rows, step.name)
+        return make(step.does.train, row, self._device) if isinstance(row, ModuleRow) else None
+
+    def _tensor(self, at: tuple[nn.Module, str], entry: TensorEntry) -> None:
+        module, name = at
+        try:
+            dtype = to_torch(entry.dtype)
+        except ValueError as error:
+            raise BuildError(Problem("MP713", str(error), path=entry.name)) from None
+        tensor = torch.empty(entry.shape, dtype=dtype, device=self._device)
+        if entry.is_parameter:
+            module._parameters[name] = nn.Parameter(tensor, requires_grad=entry.requires_grad)
+        else:
+            module.register_buffer(name, tensor, persistent=entry.persistent)
+
+    def _switches(self, body: Body) -> Iterator[Switch]:
+        """The layers with settings that differ by mode, with the attributes in which modules of both modes differ."""
+        for step in body.steps:
+            if not isinstance(step.does, Leaf) or step.does.train == step.does.eval:
+                continue
+            row = row_of(step.does.train, self._rows, step.name)
+            if isinstance(row, ModuleRow):
+                yield tuple(step.name.split(".")), _differences(step, step.does, row)
+
+
+def _differences(step: Step, leaf: Leaf, row: ModuleRow) -> tuple[dict[str, Any], dict[str, Any]]:
+    evaluate, train = (vars(make(layer, row)) for layer in (leaf.eval, leaf.train))
+    names = [name for name in train if name[0] != "_" and train[name] != evaluate.get(name)]
+    # A setting that isn't an attribute of the module has no effect any more once the module is made.
+    differing = [name for name, value in vars(leaf.train).items() if value != vars(leaf.eval)[name]]
+    lost = [name for name in differing if name in row.read or row.rename.get(name, name) not in names]
+    if lost or leaf.train.tensors() != leaf.eval.tensors():
+        message = (
+            f"{', '.join(lost or differing)} of {leaf.train.type.name} can't differ between train and eval"
+        )
+        raise BuildError(Problem("MP712", message, path=step.name))
+    return {name: evaluate[name] for name in names}, {name: train[name] for name in names}
+
+
+class _Names:
+    """Where the names of one body lead: dots to containers, each of which is made when the first name in it is."""
+
+    def __init__(self, body: Body, rows: Mapping[str, Row]) -> None:
+        names = [entry.name for entry in body.raw]
+        names += [step.name for step in body.steps if _makes_module(step, rows)]
+        self._keys: dict[str, list[str]] = {}
+        for name in names:
+            parts = name.split(".")
+            for depth, part in enumerate(parts):
+                keys = self._keys.setdefault(".".join(parts[:depth]), [])
+                if part not in keys[-1:]:
+                    keys.append(part)
+        self._tensors = {entry.name for entry in body.raw}
+
+    def place(self, module: nn.Module, name: str) -> tuple[nn.Module, str]:
+        """The module to which `name` belongs, and what it is called there.
+
+        Raises:
+            BuildError: MP710 no module can have such a name.
+        """
+        parts = name.split(".")
+        for depth, part in enumerate(parts):
+            if part in TAKEN:
+                hint = "call it otherwise"
+                raise BuildError(
+                    Problem("MP710", f"'{part}' is an attribute of every torch module", path=name, hint=hint)
+                )
+            if depth < len(parts) - 1:
+                module = self._container(module, part, ".".join(parts[: depth + 1]), name)
+        last = parts[-1]
+        if last in module._modules or last in module._parameters or last in module._buffers:
+            raise BuildError(Problem("MP710", "there are two things of this name", path=name))
+        return module, last
+
+    def _container(self, module: nn.Module, part: str, prefix: str, name: str) -> nn.Module:
+        found = module._modules.get(part)
+        if found is None:
+            counted = self._keys[prefix] == [str(number) for number in range(len(self._keys[prefix]))]
+            plain = any(each.startswith(f"{prefix}.") for each in self._tensors)
+            found = nn.ModuleList() if counted and not plain else Container()
+            module._modules[part] = found
+        elif not isinstance(found, Container | nn.ModuleList):
+            message = f"'{prefix}' is a layer of its own, nothing else can be inside it"
+            raise BuildError(Problem("MP710", message, path=name))
+        return found
+
+
+def _makes_module(step: Step, rows: Mapping[str, Row]) -> bool:
+    if isinstance(step.does, Leaf):
+        return isinstance(row_of(step.does.train, rows, step.name), ModuleRow)
+    return isinstance(step.does, Child)
+
+
+def _owner(module: nn.Module, name: str) -> tuple[nn.Module, str]:
+    *way, last = name.split(".")
+    return descend(module, tuple(way)), last
+
+
+def _share(module: nn.Module, groups: tuple[tuple[str, ...], ...]) -> None:
+    """Put the first tensor of each group under the names of the others too."""
+    for first, *others in groups:
+        owner, name = _owner(module, first)
+        tensor = owner._parameters[name] if name in owner._parameters else owner._buffers[name]
+        for other in others:
+            place, at = _owner(module, other)
+            # Through __setattr__: an LSTM keeps a list of its parameters beside.
+            setattr(place, at, tensor)

@@ -1,0 +1,56 @@
+"""A pack -> a module that is ready: open, read, check, match, build, fill."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+import torch
+from torch import nn
+
+from modelpack import api
+from modelpack.backends.torch.bindings import ROWS
+from modelpack.backends.torch.build import build
+from modelpack.backends.torch.fill import fill
+from modelpack.backends.torch.rows import Row
+from modelpack.budget import DEFAULT_BUDGET, Budget
+from modelpack.errors import BuildError, Problem
+from modelpack.layers import BUILTIN, LayerType
+from modelpack.limits import Limits
+
+__all__ = ["load"]
+
+
+def load(
+    path: str | os.PathLike[str],
+    *,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype | None = None,
+    copy: bool = False,
+    types: Mapping[str, LayerType] = BUILTIN,
+    rows: Mapping[str, Row] = ROWS,
+    limits: Limits | None = None,
+    budget: Budget = DEFAULT_BUDGET,
+) -> nn.Module:
+    """The network in the pack at `path`, without the class that it was made of; nothing in a pack is ever executed.
+
+    It comes in eval mode, as models loaded to be used do; call `train()` to go on training. Its tensors are mapped from the file:
+    they are read when first used, changes stay in this process, and the file must not be truncated meanwhile (saving a pack
+    anew doesn't: it replaces the file). With `copy` they are read into memory now. `device` is where they go, `dtype` what
+    floating-point ones become (as with `nn.Module.to`). `types` and `rows` are the layer types that the caller allows.
+
+    Raises:
+        PackError: it isn't a sound pack (5xx), or its weights aren't those that the architecture implies (4xx).
+        ArchitectureError: the architecture is wrong (1xx to 3xx).
+        BuildError: torch can't run it (7xx), or it has no weights (MP720).
+    """
+    with api.open(path, types=types, limits=limits, budget=budget) as opened:
+        network = opened.network
+        weights = opened.pack.weights
+        if weights is None and network.tensors:
+            hint = "it is a template: give it weights with `modelpack init`"
+            raise BuildError(Problem("MP720", "the pack has no weights", path=str(path), hint=hint))
+        module = build(network, rows=rows)
+        if weights is not None:
+            fill(module, weights, device=device, dtype=dtype, copy=copy)
+        return module.eval()
