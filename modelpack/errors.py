@@ -1,0 +1,203 @@
+"""Problems, where they are, and the exceptions that carry them.
+
+A stage collects `Problem`s and goes on; a boundary (`read`, `check`, `open`, …) raises once, with all of them.
+Codes are stable: a released code keeps its meaning for ever. `spec/errors.md` explains each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+__all__ = [
+    "CODES",
+    "ArchitectureError",
+    "BuildError",
+    "CaptureError",
+    "ModelpackError",
+    "PackError",
+    "Place",
+    "Problem",
+    "raise_if_any",
+]
+
+# fmt: off
+CODES: dict[str, str] = {
+    # 1xx: the text, as YAML
+    "MP101": "not valid YAML",
+    "MP102": "not UTF-8",
+    "MP103": "character not allowed",
+    "MP104": "empty document",
+    "MP105": "more than one document",
+    "MP106": "directive",
+    "MP107": "tag",
+    "MP108": "anchor",
+    "MP109": "alias",
+    "MP110": "merge key",
+    "MP111": "key is a collection",
+    "MP112": "key is not a text",
+    "MP113": "key given twice",
+    "MP114": "key not in Unicode normal form C",
+    "MP115": "number that YAML readers read differently",
+    "MP116": "number out of range",
+    "MP120": "text too long",
+    "MP121": "nested too deeply",
+    "MP122": "too many keys and values",
+    "MP123": "value too long",
+    "MP124": "key too long",
+    # 2xx: the document: keys, types, settings, references
+    # 3xx: the network: wiring, shapes, dtypes
+    "MP302": "an input lacks an axis or has too many",
+    "MP303": "a setting differs from the axis that it describes",
+    "MP304": "inputs that a layer can't take",
+    "MP305": "shapes that don't broadcast",
+    "MP306": "wrong dtype",
+    "MP307": "a result without elements",
+    "MP308": "settings that contradict one another",
+    # 4xx: the weights against the architecture
+    # 5xx: the pack: archive, weight file, manifest
+    "MP501": "there is no pack here",
+    "MP502": "the pack lacks a required file",
+    "MP503": "a file that doesn't belong in a pack",
+    "MP504": "not a regular file",
+    "MP505": "a file is larger than the limit",
+    "MP506": "the set of weight shards is wrong",
+    "MP507": "something that isn't a pack stands where one is to be saved",
+    "MP508": "a file ended while it was read",
+    "MP509": "the manifest and the files of the pack disagree",
+    "MP510": "not a ZIP archive, or a truncated one",
+    "MP511": "data before, after or beside the archive",
+    "MP512": "malformed ZIP64 records",
+    "MP513": "malformed central directory",
+    "MP514": "too many members",
+    "MP515": "member name not allowed",
+    "MP516": "member twice",
+    "MP517": "member is compressed",
+    "MP518": "member is encrypted",
+    "MP519": "ZIP feature not allowed",
+    "MP520": "local and central record disagree",
+    "MP521": "members overlap or leave a gap",
+    "MP522": "member not aligned to 64 bytes",
+    "MP523": "CRC-32 doesn't match",
+    "MP524": "extra field not allowed",
+    "MP530": "too short for a safetensors header",
+    "MP531": "safetensors header larger than the limit",
+    "MP532": "safetensors header runs beyond the file",
+    "MP533": "JSON isn't UTF-8",
+    "MP534": "not a JSON object",
+    "MP535": "JSON key twice",
+    "MP536": "JSON nested too deeply or of too many parts",
+    "MP537": "safetensors metadata isn't text to text",
+    "MP538": "malformed tensor entry",
+    "MP539": "unknown dtype in a weight file",
+    "MP540": "bad shape in a weight file",
+    "MP541": "tensor size overflows",
+    "MP542": "elements don't fill whole bytes",
+    "MP543": "malformed data offsets",
+    "MP544": "data offsets differ from dtype and shape",
+    "MP545": "tensors overlap",
+    "MP546": "bytes that belong to no tensor",
+    "MP547": "tensor data beyond the end of the file",
+    "MP548": "trailing data after the last tensor",
+    "MP549": "misaligned tensor data",
+    "MP550": "tensor name not allowed",
+    "MP551": "too many tensors",
+    "MP552": "tensor in two shards",
+    "MP553": "no such tensor",
+    "MP554": "tensor can't be written",
+    "MP555": "dtype that numpy doesn't have",
+    "MP560": "unsupported format version in the manifest",
+    "MP561": "unknown or missing key in the manifest",
+    "MP562": "wrong value in the manifest",
+    "MP563": "malformed digest",
+    "MP564": "digest doesn't match",
+    "MP565": "no digests to verify",
+    # 6xx: capture from a live model
+    "MP610": "a module whose behaviour isn't its class's",
+    "MP611": "a constructor argument or value that no setting carries",
+    "MP612": "a module whose tensors aren't the declared ones",
+    # 7xx: building and running in a backend
+    "MP701": "an input isn't as the network declares it",
+    "MP710": "a name that a submodule or tensor can't have",
+    "MP711": "a type that the backend can't run",
+    "MP712": "a setting that the backend can't change while running",
+    "MP713": "a dtype that the backend hasn't",
+    "MP720": "tensors without values",
+    "MP721": "a tensor of another shape or dtype than the module's",
+}
+# fmt: on
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A position in a text: line and column count from 1, columns in Unicode characters."""
+
+    line: int
+    column: int
+    file: str = "<text>"
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong: a stable code, where, what, and what to do about it.
+
+    `path` is the dotted path inside the document or the model (`layers.fc`), empty if the whole is meant.
+    """
+
+    code: str
+    message: str
+    place: Place | None = None
+    path: str = ""
+    hint: str | None = None
+
+    def __str__(self) -> str:
+        where = f"{self.place}: " if self.place else ""
+        what = f"{self.path}: " if self.path else ""
+        hint = f"\n    hint: {self.hint}" if self.hint else ""
+        return f"{where}{self.code} {what}{self.message}{hint}"
+
+    def within(self, path: str) -> Problem:
+        """The same problem, told from one level further out."""
+        return replace(self, path=f"{path}.{self.path}" if self.path else path)
+
+
+class ModelpackError(Exception):
+    """Base of every error this library raises on purpose; `problems` holds at least one."""
+
+    def __init__(self, problems: Problem | Iterable[Problem]) -> None:
+        self.problems: tuple[Problem, ...] = (problems,) if isinstance(problems, Problem) else tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+    def __reduce__(self) -> tuple[type[ModelpackError], tuple[tuple[Problem, ...]]]:
+        return type(self), (self.problems,)
+
+
+class ArchitectureError(ModelpackError):
+    """The text or the network that it describes is wrong (1xx to 3xx)."""
+
+
+class PackError(ModelpackError):
+    """A pack, its weights or its manifest is wrong (4xx and 5xx)."""
+
+
+class CaptureError(ModelpackError):
+    """A live model can't be carried exactly (6xx)."""
+
+
+class BuildError(ModelpackError):
+    """A backend can't build, fill or run a network (7xx)."""
+
+
+def raise_if_any(problems: Iterable[Problem], error: type[ModelpackError]) -> None:
+    """Raise `error` with all `problems`, in order of place, if there are any."""
+    found = sorted(problems, key=_by_place)
+    if found:
+        raise error(found)
+
+
+def _by_place(problem: Problem) -> tuple[str, int, int]:
+    place = problem.place
+    return (place.file, place.line, place.column) if place else ("", 0, 0)
