@@ -32,7 +32,7 @@ def canonical_block(block: Block, blocks: Mapping[str, Block]) -> Block:
     earlier: dict[str, Node] = {}
     nodes: list[Node] = []
     for node in block.nodes:
-        nodes.append(_canonical_node(node, block, nodes, earlier, blocks))
+        nodes.append(_canonical_node(node, block, nodes[-1] if nodes else None, earlier, blocks))
         earlier[node.name] = node
     outputs = block.outputs
     if nodes and outputs == nodes[-1].name:
@@ -41,7 +41,7 @@ def canonical_block(block: Block, blocks: Mapping[str, Block]) -> Block:
 
 
 def _canonical_node(
-    node: Node, block: Block, before: list[Node], earlier: Mapping[str, Node], blocks: Mapping[str, Block]
+    node: Node, block: Block, before: Node | None, earlier: Mapping[str, Node], blocks: Mapping[str, Block]
 ) -> Node:
     if isinstance(node.action, Use):
         node = replace(node, action=_canonical_use(node.action, blocks.get(node.action.block)))
@@ -66,12 +66,12 @@ def _canonical_use(use: Use, block: Block | None) -> Use:
     return Use(use.block, read)
 
 
-def implied_inputs(block: Block, before: list[Node], ports: tuple[Port, ...] | None) -> Structure:
+def implied_inputs(block: Block, before: Node | None, ports: tuple[Port, ...] | None) -> Structure:
     """What a node without `inputs` takes: nothing if it has no ports, else the node before it, or the only input."""
     if ports == ():
         return ()
-    if before:
-        return (before[-1].name,)
+    if before is not None:
+        return (before.name,)
     if len(block.inputs) == 1:
         return tuple(block.inputs)
     return None

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from modelpack.architecture import Architecture, Block, Inputs, InputSpec, Node, Use
 from modelpack.budget import DEFAULT_BUDGET, Budget
+from modelpack.collector import collector_paused
 from modelpack.errors import ArchitectureError, Problem, raise_if_any
 from modelpack.inference import Inference
 from modelpack.layers.base import Tensor
@@ -30,7 +31,8 @@ def check(architecture: Architecture, budget: Budget = DEFAULT_BUDGET) -> Networ
         ArchitectureError: with all problems (2xx and 3xx), in order of place.
     """
     problems = Problems(architecture.file)
-    network = _network(architecture, problems, budget)
+    with collector_paused():
+        network = _network(architecture, problems, budget)
     raise_if_any(_once(problems), ArchitectureError)
     if network is None:
         raise AssertionError("a network without problems is checked")

@@ -300,7 +300,11 @@ class Inference:
         specs = value.specs[at]
         way: list[str | int] = []
         for key in path:
-            specs, step = _enter(specs, str(key), _name_of(slot, run))
+            try:
+                specs, step = _enter(specs, str(key))
+            except Mismatch as error:
+                error.message = f"'{_name_of(slot, run)}' {error.message}"
+                raise
             way.append(step)
         return Slot(value.places[at], tuple(way)), specs
 
@@ -311,16 +315,16 @@ class Inference:
 _WHICH_REPETITION = "of a repeated layer name one repetition, such as layer1.0"
 
 
-def _enter(specs: Specs, key: str, name: str) -> tuple[Specs, str | int]:
+def _enter(specs: Specs, key: str) -> tuple[Specs, str | int]:
     if isinstance(specs, Mapping):
         if key in specs:
             return specs[key], key
-        raise Mismatch(f"'{name}' has no output '{key}', only {', '.join(specs)}", code="MP313")
+        raise Mismatch(f"has no output '{key}', only {', '.join(specs)}", code="MP313")
     if isinstance(specs, tuple):
         if key.isdigit() and int(key) < len(specs):
             return specs[int(key)], int(key)
-        raise Mismatch(f"'{name}' has {len(specs)} outputs, none is number '{key}'", code="MP313")
-    raise Mismatch(f"'{name}' has one output, so '{key}' is none of it", code="MP313")
+        raise Mismatch(f"has {len(specs)} outputs, none is number '{key}'", code="MP313")
+    raise Mismatch(f"has one output, so '{key}' is none of it", code="MP313")
 
 
 def _name_of(slot: Slot, run: _Run) -> str:

@@ -16,6 +16,7 @@ from modelpack.architecture import (
     RawTensor,
 )
 from modelpack.canonical import canonical_block
+from modelpack.collector import collector_paused
 from modelpack.dims import Dim, Expr
 from modelpack.dtypes import DType
 from modelpack.errors import ArchitectureError, raise_if_any
@@ -59,7 +60,8 @@ def read(
         ArchitectureError: with every problem of the text (1xx) or of the document (2xx), in order of place.
     """
     reader = _Reader(Problems(file), types)
-    architecture = reader.architecture(source.parse(text, file, limits))
+    with collector_paused():
+        architecture = reader.architecture(source.parse(text, file, limits))
     raise_if_any(reader.problems.found, ArchitectureError)
     return architecture
 

@@ -7,7 +7,6 @@ documents are errors: nothing here expands, refers to or constructs anything.
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn, Protocol, TypeAlias
@@ -16,6 +15,7 @@ import yaml
 from yaml._yaml import CParser
 
 from modelpack.characters import CONTROL, checked_utf8, forbidden
+from modelpack.collector import collector_paused
 from modelpack.errors import ArchitectureError, Place, Problem, raise_if_any
 from modelpack.scalars import Atom, key_problem, resolve
 
@@ -59,11 +59,12 @@ class Limits:
     """The most that a text may hold; each has an error of its own.
 
     `bytes` counts UTF-8; `nodes` are keys, scalars, sequences and mappings together; `scalar` and `key` count
-    the characters of a value and of a key.
+    the characters of a value and of a key. The defaults allow some 35,000 lines of layers, and keep the worst
+    text below 100 MB of memory; for a longer text that is trusted, give larger ones.
     """
 
     bytes: int = 8 << 20
-    nodes: int = 1_000_000
+    nodes: int = 400_000
     depth: int = 64
     scalar: int = 1 << 20
     key: int = 256
@@ -80,17 +81,11 @@ def parse(text: str | bytes, file: str = "<text>", limits: Limits = DEFAULT_LIMI
     """
     data = checked_utf8(text, file, limits.bytes)
     report = _Report(file)
-    # The values hold no cycles, yet each pass of the garbage collector walks all that exist so far: a long
-    # text would cost more per line than a short one. So it pauses while they are made.
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        value = _Composer(report, limits).compose(data)
-    except _StopError:
-        value = _NOTHING
-    finally:
-        if collecting:
-            gc.enable()
+    with collector_paused():
+        try:
+            value = _Composer(report, limits).compose(data)
+        except _StopError:
+            value = _NOTHING
     raise_if_any(report.problems, ArchitectureError)
     return value
 
@@ -190,7 +185,9 @@ class _Composer:
     def scalar(self, event: _Event) -> None:
         mark = event.start_mark
         line, column = mark.line + 1, mark.column + 1
-        self.count_node(line, column)
+        self.nodes += 1
+        if self.nodes > self.limits.nodes:
+            self.stop_at_nodes((line, column))
         if event.tag is not None or event.anchor is not None:
             self.refuse_properties(event, (line, column))
         text = event.value
@@ -221,7 +218,7 @@ class _Composer:
 
     def alias(self, event: _Event) -> None:
         line, column = _start(event)
-        self.count_node(line, column)
+        self.nodes += 1
         hint = "write the value out, or use a block for layers that repeat"
         problem = Problem("MP109", f"the alias {_shown(f'*{event.anchor}')} is not allowed", hint=hint)
         self.report.add(problem, (line, column), self.path())
@@ -239,7 +236,9 @@ class _Composer:
 
     def begin(self, event: _Event, kind: str) -> _Position:
         at = _start(event)
-        self.count_node(*at)
+        self.nodes += 1
+        if self.nodes > self.limits.nodes:
+            self.stop_at_nodes(at)
         if self.awaits_key:
             hint = "write it in quotes if it is a text"
             self.report.stop(Problem("MP111", f"a {kind} is used as a key", hint=hint), at, self.path())
@@ -249,11 +248,10 @@ class _Composer:
             self.refuse_properties(event, at)
         return at
 
-    def count_node(self, line: int, column: int) -> None:
-        self.nodes += 1
-        if self.nodes > self.limits.nodes:
-            message = f"the text has more than {self.limits.nodes} keys and values"
-            self.report.stop(Problem("MP122", message), (line, column))
+    def stop_at_nodes(self, at: _Position) -> NoReturn:
+        hint = "use blocks and repeat, or give larger limits if the text is trusted"
+        message = f"the text has more than {self.limits.nodes} keys and values"
+        self.report.stop(Problem("MP122", message, hint=hint), at)
 
     def put(self, value: Value) -> None:
         if self.items is None:
@@ -362,7 +360,7 @@ def _syntax_problem(error: yaml.YAMLError | UnicodeDecodeError) -> tuple[Problem
         return Problem("MP101", "this is not valid YAML: a tag or a character can't be read"), (1, 1)
     mark, context = error.problem_mark, error.context_mark
     message = f"this is not valid YAML: {error.problem}"
-    if error.context and context is not None:
+    if context is not None and (context.line, context.column) != (mark.line, mark.column):
         message += f" ({error.context}, which begins at {context.line + 1}:{context.column + 1})"
     hint = _SYNTAX_HINTS.get(error.problem or "")
     return Problem("MP101", message, hint=hint), (mark.line + 1, mark.column + 1)

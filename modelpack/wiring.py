@@ -150,7 +150,7 @@ class _Wirer:
         ports = ports_of(node, self._earlier, self._blocks)
         given = node.inputs
         if given is None:
-            given = implied_inputs(self._block, list(self._block.nodes[:at]), ports)
+            given = implied_inputs(self._block, self._block.nodes[at - 1] if at else None, ports)
             if given is None:
                 self._add(
                     "MP312", "several inputs could feed it", node.place, path, "say which: inputs: [<name>]"
