@@ -1,0 +1,187 @@
+"""The tree of module calls -> an architecture.
+
+Every module that isn't a known layer becomes a block, named by its class; equal ones share their definition. A block is only
+readability: laid open into the block around it (its layers then have dotted names: `encoder.norm`), it means the same. So that is
+what happens wherever a module can't be a block: to `Sequential` containers, to modules whose insides are used from outside, and
+to those that do different things in different calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import fx, nn
+
+from modelpack.architecture import Architecture, Block
+from modelpack.backends.torch.capture.layers import is_layer
+from modelpack.backends.torch.capture.mutation import Mutations
+from modelpack.backends.torch.capture.regions import Lifted, Program, Region
+from modelpack.backends.torch.capture.scope import Emitted, LayOpen, Scope
+from modelpack.backends.torch.capture.sizes import FreeNames
+from modelpack.backends.torch.capture.state import State
+from modelpack.canonical import canonical
+
+__all__ = ["Emitter"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Definition:
+    base: str
+    block: Block
+
+
+class Emitter:
+    """Makes the architecture; `laid_open` and `opened` grow until every module that is left as a block can be one."""
+
+    def __init__(self, program: Program, state: State, free: FreeNames) -> None:
+        self.program = program
+        self.state = state
+        self.free = free
+        self.laid_open: set[str] = set()
+        self.opened: set[str] = set()
+        self.constants: dict[str, torch.Tensor] = {}
+        """full name -> value, of tensors that the forward itself holds"""
+        self._open_bypassed_layers()
+        self.mutations = Mutations(program, self.is_leaf)
+        self.leaves_owner: dict[str, str] = {}
+        self.used_nodes = _used(program, self.is_leaf)
+        self._definitions: dict[str, _Definition] = {}
+        self._layers: set[str] = set()
+        self._blocks: set[str] = set()
+
+    def architecture(self, name: str) -> Architecture:
+        """The network.
+
+        Raises:
+            CaptureError: something in it can't be carried.
+        """
+        while True:
+            try:
+                return self._attempt(name)
+            except LayOpen as need:
+                if need.paths <= self.laid_open:
+                    raise AssertionError(f"{need.paths} laid open twice") from None
+                self.laid_open |= need.paths
+
+    def _attempt(self, name: str) -> Architecture:
+        self._definitions.clear()
+        self.constants.clear()
+        self.leaves_owner.clear()
+        regions = list(self._followed(self.program.root))
+        self._layers = {each.path for each in regions if self.is_leaf(each)}
+        self._blocks = {each.path for each in regions if self.is_block(each)}
+        main = Scope(self, self.program.root).emit()
+        blocks = {name: each.block for name, each in self._definitions.items()}
+        return canonical(Architecture(name, main.block, blocks, self.state.dtype))
+
+    # ------------------------------------------------------------------------------------- what a module becomes
+
+    def is_leaf(self, region: Region) -> bool:
+        """Whether it's a layer of the registry."""
+        return region.parent is not None and is_layer(region.call.module) and region.path not in self.opened
+
+    def is_block(self, region: Region) -> bool:
+        """Whether it has a body of its own; the network itself has."""
+        if region.parent is None:
+            return True
+        contained = type(region.call.module) is nn.Sequential
+        return not (self.is_leaf(region) or contained or region.path in self.laid_open or region.path in self.opened)
+
+    def _followed(self, region: Region) -> Iterator[Region]:
+        yield region
+        for item in region.items if not self.is_leaf(region) else ():
+            if isinstance(item, Region):
+                yield from self._followed(item)
+
+    def _open_bypassed_layers(self) -> None:
+        """A layer whose tensors something else uses too (a tied head by `F.linear(x, self.embed.weight)`) is followed like any
+        other module: its tensors become the block's own, under the same names."""
+        found = True
+        while found:
+            found = False
+            for lifted in _lifted_outside(self.program, self.is_leaf):
+                names = self.state.names_of(lifted.name)
+                layers = {each.path for each in self.program.root.regions() if self.is_leaf(each)}
+                owners = [next((path for path in layers if name.startswith(f"{path}.")), None) for name in names]
+                if all(owner is not None for owner in owners):
+                    self.opened.add(str(owners[0]))
+                    found = True
+                    break
+
+    # ------------------------------------------------------------------------------------- who owns which tensor
+
+    def covered(self, name: str) -> bool:
+        """Whether a layer declares the tensor."""
+        return any(name.startswith(f"{path}.") for path in self._prefixes(name) if path in self._layers)
+
+    def owner(self, name: str) -> str:
+        """The path of the innermost block that the tensor or module called `name` stands in."""
+        return next((path for path in self._prefixes(name) if path in self._blocks), "")
+
+    def own_tensors(self, path: str) -> Iterator[str]:
+        """The tensors that the block at `path` declares itself, by their full names."""
+        for name in self.state.tensors:
+            if self.owner(name) == path and not self.covered(name):
+                yield name
+
+    @staticmethod
+    def _prefixes(name: str) -> Iterator[str]:
+        while "." in name:
+            name = name.rpartition(".")[0]
+            yield name
+
+    # ------------------------------------------------------------------------------------- definitions
+
+    def block_for(self, region: Region) -> tuple[str, Emitted]:
+        """The name of the definition that `region` uses, made if there is none yet."""
+        emitted = Scope(self, region).emit()
+        base = type(region.call.module).__name__
+        alike = [name for name, each in self._definitions.items() if each.base == base]
+        for name in alike:
+            if self._definitions[name].block == emitted.block:
+                return name, emitted
+        name = base if not alike else f"{base}{len(alike) + 1}"
+        while name in self._definitions:
+            name += "_"
+        self._definitions[name] = _Definition(base, emitted.block)
+        return name, emitted
+
+
+def _used(program: Program, is_leaf: object) -> set[fx.Node]:
+    """Every node that something needs, in the end a module or the network's output."""
+    needed: set[fx.Node] = set()
+    stack = [node for region in program.root.regions() for node in (region.enter, region.leave)]
+    while stack:
+        node = stack.pop()
+        if node in needed:
+            continue
+        needed.add(node)
+        stack += [program.resolve(each) for each in node.all_input_nodes]
+        stack += node.all_input_nodes
+    return needed
+
+
+def _lifted_outside(program: Program, is_leaf: object) -> Iterator[Lifted]:
+    """Parameters and buffers that are used outside of known layers."""
+    region = program.root
+    stack = [region]
+    while stack:
+        region = stack.pop()
+        for item in region.items:
+            if isinstance(item, Region):
+                nodes = (item.enter,)
+                if not is_leaf(item):
+                    stack.append(item)
+            else:
+                nodes = (item,)
+            for node in nodes:
+                for used in node.all_input_nodes:
+                    lifted = program.lifted.get(program.resolve(used))
+                    if lifted is not None and not lifted.is_constant:
+                        yield lifted
+        for used in region.leave.all_input_nodes:
+            lifted = program.lifted.get(program.resolve(used))
+            if lifted is not None and not lifted.is_constant:
+                yield lifted

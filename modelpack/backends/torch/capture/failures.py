@@ -1,0 +1,65 @@
+"""What capture says when it can't go on: the module, the line of the user's source, the way out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
+
+import torch
+from torch import fx
+
+from modelpack.errors import CaptureError, Problem
+
+if TYPE_CHECKING:
+    from modelpack.backends.torch.capture.tracing import ModuleCall
+
+__all__ = ["CaptureWarning", "failure", "source_line", "told_by_export"]
+
+_FRAME = re.compile(r'File "([^"]+)", line (\d+), in [^\n]*\n\s*([^\n]*)')
+_NOT_THE_USERS = (str(Path(torch.__file__).parent), str(Path(__file__).parents[3]))
+
+
+class CaptureWarning(UserWarning):
+    """Something of the model that the pack will not have, and says so itself (`modes: [eval]`)."""
+
+
+def failure(
+    code: str, message: str, path: str = "", node: fx.Node | None = None, hint: str | None = None
+) -> CaptureError:
+    """The error, with the source line of `node` at the end of its message."""
+    line = source_line(node.meta.get("stack_trace")) if node is not None else None
+    return CaptureError(Problem(code, f"{message} ({line})" if line else message, path=path, hint=hint))
+
+
+def source_line(trace: str | None) -> str | None:
+    """The innermost line of a stack trace that is neither torch's nor ours: ``net.py:12: y += x``. Folders stay private."""
+    for file, line, code in reversed(_FRAME.findall(trace or "")):
+        if not file.startswith(_NOT_THE_USERS):
+            return f"{PurePath(file).name}:{line}: {code.strip()}"
+    return None
+
+
+def told_by_export(error: Exception, calls: Sequence[ModuleCall]) -> CaptureError:
+    """An exception during tracing, re-told: the module in whose forward it arose, the user's line, the way out."""
+    if isinstance(error, CaptureError):
+        return error
+    path = next((call.path for call in reversed(calls) if not call.finished), "")
+    line = _line_of(error)
+    first = next(iter(str(error).strip().splitlines()), type(error).__name__)
+    hint = "capture needs a forward whose steps don't depend on values of tensors; see torch.export's documentation"
+    if "data-dependent" in str(error) or "GuardOnDataDependent" in type(error).__name__:
+        first = "its control flow depends on values of tensors"
+    return failure("MP601", f"torch.export can't follow it: {first}" + (f" ({line})" if line else ""), path, hint=hint)
+
+
+def _line_of(error: BaseException) -> str | None:
+    found: str | None = None
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if not code.co_filename.startswith((*_NOT_THE_USERS, "<")):
+            found = f"{PurePath(code.co_filename).name}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return found

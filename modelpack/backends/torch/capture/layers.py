@@ -1,0 +1,124 @@
+"""A call of a known module -> the layer with its settings, and its inputs by port."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from torch import nn
+
+from modelpack.backends.torch.bindings import ROWS
+from modelpack.backends.torch.capture.failures import failure
+from modelpack.backends.torch.capture.tracing import ModuleCall, bind
+from modelpack.backends.torch.capture.values import Constant, Described, Mark
+from modelpack.backends.torch.modules import settings_of
+from modelpack.backends.torch.rows import ModuleRow
+from modelpack.dtypes import DType
+from modelpack.errors import CaptureError
+from modelpack.layers import BUILTIN, LayerType
+from modelpack.layers.kinds import Literal
+
+__all__ = ["is_layer", "layer", "ports_of_result", "row_of_module"]
+
+
+@cache
+def _rows() -> Mapping[type[nn.Module], ModuleRow]:
+    return {row.module: row for row in ROWS.values() if isinstance(row, ModuleRow)}
+
+
+def row_of_module(module: nn.Module) -> ModuleRow | None:
+    """The row of the layer that `module` is; a class derived from a layer's is followed like any other module."""
+    return _rows().get(type(module))
+
+
+def is_layer(module: nn.Module) -> bool:
+    return type(module) in _rows()
+
+
+def ports_of_result(module: nn.Module, result: Any) -> Any:
+    """A layer's result as a flat tuple of its output ports; of other modules None."""
+    row = row_of_module(module)
+    if row is None:
+        return None
+    flat = row.results(result)
+    return flat if isinstance(flat, tuple) else (flat,)
+
+
+def layer(call: ModuleCall, dtype: DType) -> tuple[LayerType, dict[str, Literal], dict[str, Described]]:
+    """The type, the settings, and what is given for each input port, of a call of a known module.
+
+    Raises:
+        CaptureError: its settings or its arguments can't be carried.
+    """
+    row = _rows()[type(call.module)]
+    kind = BUILTIN[row.type]
+    try:
+        settings = settings_of(call.module, row, kind, dtype)
+    except CaptureError as error:
+        raise CaptureError(each.within(call.path) for each in error.problems) from None
+    reader = _Arguments(call, row)
+    wanted = reader.template([port.name for port in kind.ports])
+    for name in wanted.keys() | call.arguments.keys():
+        if name in row.at_call:
+            settings |= _setting_of_call(call, kind, name)
+        else:
+            reader.match(name, wanted.get(name, reader.default(name)), call.arguments.get(name, reader.default(name)))
+    return kind, settings, reader.found
+
+
+def _setting_of_call(call: ModuleCall, kind: LayerType, name: str) -> dict[str, Literal]:
+    given = call.arguments.get(name)
+    if given is None:
+        return {}
+    each = kind.settings[name]
+    try:
+        value = each.kind.read(given.value if isinstance(given, Constant) else None)
+    except ValueError as error:
+        raise failure("MP611", f"{kind.name} can't be carried: its {name} {error}", call.path) from None
+    return {name: value} if repr(value) != repr(each.default) else {}
+
+
+class _Port(str):
+    """The place of an input port in the arguments of a module's forward."""
+
+    __slots__ = ()
+
+
+class _Arguments:
+    """Finds the ports in the arguments of a call, by doing what building does (`row.call`) on names in place of tensors."""
+
+    def __init__(self, call: ModuleCall, row: ModuleRow) -> None:
+        self._call = call
+        self._row = row
+        self._signature = inspect.signature(type(call.module).forward)
+        self.found: dict[str, Described] = {}
+
+    def template(self, ports: list[str]) -> dict[str, Any]:
+        places = [_Port(name) for name in ports]
+        args, kwargs = self._row.call(*places) if self._row.call is not None else (tuple(places), {})
+        return bind(self._signature, args, kwargs)
+
+    def default(self, name: str) -> Any:
+        parameter = self._signature.parameters.get(name)
+        return parameter.default if parameter is not None else None
+
+    def match(self, name: str, wanted: Any, given: Any) -> None:
+        if isinstance(wanted, _Port):
+            if isinstance(given, Mark):
+                self.found[str(wanted)] = given
+            elif (given.value if isinstance(given, Constant) else given) is not None:
+                raise self._strange(name, given)
+        elif isinstance(wanted, tuple | list):
+            if isinstance(given, tuple) and len(given) == len(wanted):
+                for inner, value in zip(wanted, given, strict=True):
+                    self.match(name, inner, value)
+            elif (given.value if isinstance(given, Constant) else given) is not None:
+                raise self._strange(name, given)
+        elif (given.value if isinstance(given, Constant) else given) != wanted:
+            raise self._strange(name, given)
+
+    def _strange(self, name: str, given: Any) -> CaptureError:
+        told = given.value if isinstance(given, Constant) else "a tensor" if isinstance(given, Mark) else given
+        return failure("MP611", f"{self._row.type} can't be carried: called with {name}={told}", self._call.path)

@@ -1,0 +1,145 @@
+"""Symbolic sizes of torch.export -> Dims: first in terms of the network's free dimensions, then of a block's own.
+
+A size is known by its value as an expression, not by the steps that computed it: `x.shape[1] // 2` taken from any tensor
+is the same expression over the free dimensions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import sympy
+import torch
+
+from modelpack.dims import FUNCTIONS, Call, Dim, Expr, Symbol, symbol, symbols
+
+__all__ = ["FreeNames", "LocalSizes", "SizeError", "axis_name"]
+
+_FUNCTIONS = {"FloorDiv": "//", "CleanDiv": "//", "Mod": "%", "PythonMod": "%", "Max": "max", "Min": "min"}
+
+
+class SizeError(ValueError):
+    """A size that integer arithmetic over dimensions can't say; the message completes "the size …"."""
+
+
+def axis_name(axis: int, rank: int, is_floating: bool) -> str | None:
+    """What the field calls an axis: `batch` first, images have height and width, sequences a length."""
+    if axis == 0:
+        return "batch"
+    names = {2: ("length",), 3: ("length", "length"), 4: ("channels", "height", "width")}
+    if rank == 5:
+        return ("channels", "depth", "height", "width")[axis - 1]
+    if rank == 2 and is_floating:
+        return "length"
+    return names[rank][axis - 1] if rank in names else None
+
+
+@dataclass(slots=True)
+class FreeNames:
+    """The network's free dimensions: symbol of torch.export -> name."""
+
+    names: dict[sympy.Symbol, str] = field(default_factory=dict[sympy.Symbol, str])
+
+    def dim(self, size: Any) -> Dim:
+        """`size` in terms of the free dimensions.
+
+        Raises:
+            SizeError: it depends on something else, or isn't such arithmetic.
+        """
+        if isinstance(size, int):
+            return int(size)
+        if isinstance(size, torch.SymInt):
+            return self._expression(size.node.expr)
+        raise SizeError(f"{size} is not an integer")
+
+    def _expression(self, expression: Any) -> Dim:
+        if expression.is_Integer:
+            return int(expression)
+        if expression.is_Symbol:
+            if expression not in self.names:
+                raise SizeError(f"{expression} depends on values of tensors")
+            return symbol(self.names[expression])
+        if expression.is_Add or expression.is_Mul:
+            parts = [self._expression(each) for each in expression.args]
+            total = parts[0]
+            for part in parts[1:]:
+                total = total + part if expression.is_Add else total * part
+            return total
+        if expression.is_Pow and expression.args[1].is_Integer and expression.args[1] > 0:
+            base, power = self._expression(expression.args[0]), int(expression.args[1])
+            return base if power == 1 else base * self._expression(expression.args[0] ** (power - 1))
+        function = _FUNCTIONS.get(type(expression).__name__)
+        if function is None:
+            raise SizeError(f"{expression} is not integer arithmetic")
+        parts = [self._expression(each) for each in expression.args]
+        total = parts[0]
+        for part in parts[1:]:
+            total = FUNCTIONS[function](total, part)
+        return total
+
+
+@dataclass(slots=True)
+class LocalSizes:
+    """The dimensions that one block knows: those of its inputs by names of its own, others as arguments that it's passed.
+
+    `known` maps a dimension, in the network's terms, to its name here.
+    """
+
+    known: Mapping[Dim, str]
+    used: set[str] = field(default_factory=set[str])
+    passed: dict[str, Dim] = field(default_factory=dict[str, Dim])
+    """argument -> its value in the network's terms"""
+    _atoms: dict[Any, Dim] = field(default_factory=dict[Any, Dim])
+
+    def __post_init__(self) -> None:
+        for dim, name in self.known.items():
+            solved = _solve(dim, symbol(name))
+            if solved is not None:
+                self._atoms.setdefault(*solved)
+
+    def local(self, dim: Dim) -> Dim:
+        """`dim` in this block's terms; what no input tells becomes an argument."""
+        if isinstance(dim, int):
+            return dim
+        if dim in self.known:
+            return self._note(symbol(self.known[dim]))
+        total: Dim = 0
+        for monomial, coefficient in dim.terms:
+            product: Dim = coefficient
+            for atom in monomial:
+                product = product * self._atom(atom)
+            total = total + product
+        return total
+
+    def _atom(self, atom: Symbol | Call) -> Dim:
+        if atom in self._atoms:
+            return self._note(self._atoms[atom])
+        if isinstance(atom, Call):
+            return FUNCTIONS[atom.function](self.local(atom.left), self.local(atom.right))
+        self.passed[atom.name] = symbol(atom.name)
+        return symbol(f"${atom.name}")
+
+    def _note(self, dim: Dim) -> Dim:
+        self.used |= symbols(dim)
+        return dim
+
+
+def _solve(dim: Dim, name: Expr) -> tuple[Symbol | Call, Dim] | None:
+    """`dim = name`, solved for its first atom: ``h // 2 + 1 = height`` gives ``h // 2 -> height - 1``."""
+    if isinstance(dim, int):
+        return None
+    monomial, coefficient = dim.terms[0]
+    if coefficient != 1 or len(monomial) != 1:
+        return None
+    rest = Expr.__sub__(dim, _single(monomial[0]))
+    if isinstance(rest, Expr):
+        return None
+    return monomial[0], name - rest
+
+
+def _single(atom: Symbol | Call) -> Dim:
+    if isinstance(atom, Symbol):
+        return symbol(atom.name)
+    return FUNCTIONS[atom.function](atom.left, atom.right)

@@ -1,0 +1,226 @@
+"""nn.Module -> the graph of one run, by torch.export, with every call of a module bracketed by two markers.
+
+`torch.export` gives a flat graph of ATen calls. To have the modules back exactly, each module's `forward` is replaced while it
+is traced by one that sends its tensors through `enter` before and through `leave` after, two operators that do nothing:
+
+    enter([x], 3) -> [x']      module call 3 begins; inside it, x is called x'
+      linear(x', …) -> y
+    leave([y], 3) -> [y']
+
+So every call has its own place, inputs and outputs, in whatever structure Python passed them, and a call that computes nothing
+(Identity) is seen as well. The replacement is an attribute of the instance, taken off again whatever happens.
+"""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+from torch.export import ExportedProgram
+from torch.fx.node import has_side_effect
+
+from modelpack.backends.torch.capture.failures import failure, told_by_export
+from modelpack.backends.torch.capture.values import Constant, Described, describe, map_tensors
+
+__all__ = ["ENTER", "LEAVE", "ModuleCall", "Trace", "arguments_of", "bind", "mode_of", "trace"]
+
+_LIBRARY = torch.library.Library("modelpack", "DEF")
+_LIBRARY.define("enter(Tensor[] tensors, int call) -> Tensor[]")
+_LIBRARY.define("leave(Tensor[] tensors, int call) -> Tensor[]")
+
+
+def _aliases(tensors: list[torch.Tensor], call: int) -> list[torch.Tensor]:
+    return [torch.ops.aten.alias.default(tensor) for tensor in tensors]
+
+
+for _name in ("enter", "leave"):
+    _LIBRARY.impl(_name, _aliases, "CompositeExplicitAutograd")
+
+ENTER = torch.ops.modelpack.enter.default
+LEAVE = torch.ops.modelpack.leave.default
+# Or torch.export takes the markers of a call without inputs for dead code.
+has_side_effect(ENTER)
+has_side_effect(LEAVE)
+
+
+@dataclass(slots=True)
+class ModuleCall:
+    """One call of a module."""
+
+    path: str
+    module: nn.Module
+    arguments: Mapping[str, Described]
+    """by the names of forward's parameters"""
+    outputs: Described = Constant(None)
+    results: Described = Constant(None)
+    """of a known layer: its output ports, flat"""
+    finished: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What one traced run gave; the first of `calls` is the whole network's."""
+
+    program: ExportedProgram
+    calls: Sequence[ModuleCall]
+    inputs: Sequence[torch.Tensor]
+    """the real tensors that it was traced with, in the order of the marks of the first call"""
+
+
+def arguments_of(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Described]:
+    """The inputs of a network by name; the mark of a tensor is its position among all."""
+    # Each a tensor of its own, even where the caller gives one twice.
+    args, kwargs = map_tensors(lambda tensor: tensor.view_as(tensor), (args, dict(kwargs)))
+    found: list[int] = []
+    map_tensors(lambda tensor: found.append(id(tensor)) or tensor, (args, kwargs))
+    described = describe((args, kwargs), lambda tensor: found.index(id(tensor)))
+    try:
+        return bind(inspect.signature(type(model).forward), *described)
+    except TypeError as error:
+        raise failure("MP609", f"the example inputs don't fit the forward: {error}") from None
+
+
+Results = Callable[[nn.Module, Any], Any]
+"""A known layer's result -> its output ports, flat; anything else -> None."""
+
+
+@dataclass(slots=True)
+class _Recorder:
+    results: Results
+    calls: list[ModuleCall] = field(default_factory=list[ModuleCall])
+
+    def watched(self, path: str, module: nn.Module) -> Callable[..., Any]:
+        original = module.forward
+        signature = inspect.signature(type(module).forward)
+
+        def forward(*args: Any, **kwargs: Any) -> Any:
+            number = len(self.calls)
+            (args, kwargs), described = self._through(ENTER, (args, kwargs), number)
+            call = ModuleCall(path, module, bind(signature, described[0], described[1]))
+            self.calls.append(call)
+            result = original(*args, **kwargs)
+            ports = self.results(module, result)
+            (result, ports), (call.outputs, call.results) = self._through(LEAVE, (result, ports), number)
+            call.finished = True
+            return result
+
+        return forward
+
+    def _through(self, marker: Callable[..., Any], value: Any, number: int) -> tuple[Any, Any]:
+        """`value` with its tensors sent through the marker, and its description."""
+        found: list[torch.Tensor] = []
+
+        def index(tensor: torch.Tensor) -> int:
+            for at, each in enumerate(found):
+                if each is tensor:
+                    return at
+            found.append(tensor)
+            return len(found) - 1
+
+        # What is mapped and what is described must be the same tensors: those that map_tensors reaches.
+        map_tensors(lambda tensor: found[index(tensor)], value)
+        described = describe(value, index)
+        marked = marker(found, number)
+        return map_tensors(lambda tensor: marked[index(tensor)], value), described
+
+
+class _Root(nn.Module):
+    """The network as a function of a flat list of tensors: torch.export need not know its argument or output types."""
+
+    def __init__(self, model: nn.Module, run: Callable[..., Any]) -> None:
+        super().__init__()
+        self.model = model
+        self._run = run
+
+    def forward(self, *tensors: torch.Tensor) -> list[torch.Tensor]:
+        found: list[torch.Tensor] = []
+        map_tensors(lambda tensor: found.append(tensor) or tensor, self._run(tensors))
+        return found
+
+
+def trace(
+    model: nn.Module,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    *,
+    is_layer: Callable[[nn.Module], bool],
+    results: Results,
+    free: Callable[[int, torch.Tensor], Mapping[int, Any]],
+) -> Trace:
+    """Follow one run of `model` as it is, in the mode it is in; the model is the same afterwards.
+
+    Modules inside a layer (`is_layer`) aren't watched. `free` tells the free axes of each input by its position.
+
+    Raises:
+        CaptureError: MP601 torch.export can't follow it.
+    """
+    recorder = _Recorder(results)
+    tensors: list[torch.Tensor] = []
+    map_tensors(lambda tensor: tensors.append(tensor) or tensor, (args, dict(kwargs)))
+    # Each is a tensor of its own, even where the caller gave one twice: an input is what its name says.
+    inputs = [tensor.detach().clone() for tensor in tensors]
+
+    def run(given: Sequence[torch.Tensor]) -> Any:
+        left = iter(given)
+        real_args, real_kwargs = map_tensors(lambda _: next(left), (args, dict(kwargs)))
+        return model(*real_args, **real_kwargs)
+
+    shapes = tuple({axis: free(at, tensor).get(axis) for axis in range(tensor.dim())} for at, tensor in enumerate(inputs))
+    with _watching(model, recorder, is_layer):
+        try:
+            program = torch.export.export(
+                _Root(model, run), tuple(inputs), dynamic_shapes=(shapes,), strict=False
+            )
+        except Exception as error:
+            raise told_by_export(error, recorder.calls) from error
+    for call in recorder.calls:
+        if not call.finished:
+            raise failure("MP601", "its forward was left by an exception that the model catches", call.path)
+    return Trace(program, recorder.calls, inputs)
+
+
+@contextmanager
+def _watching(model: nn.Module, recorder: _Recorder, is_layer: Callable[[nn.Module], bool]) -> Iterator[None]:
+    watched: list[nn.Module] = []
+    inside: set[int] = set()
+    try:
+        for path, module in model.named_modules():
+            if id(module) in inside:
+                continue
+            if path and is_layer(module):
+                inside |= {id(each) for each in module.modules()} - {id(module)}
+            if type(module).forward is not nn.Module.forward:
+                module.__dict__["forward"] = recorder.watched(path, module)
+                watched.append(module)
+        yield
+    finally:
+        for module in watched:
+            del module.__dict__["forward"]
+
+
+@contextmanager
+def mode_of(model: nn.Module, *, training: bool) -> Iterator[None]:
+    """`model` in train or eval mode for a while; afterwards each module is in the mode in which it was."""
+    before = {module: module.training for module in model.modules()}
+    try:
+        model.train(training)
+        yield
+    finally:
+        for module, mode in before.items():
+            module.training = mode
+
+
+def bind(signature: inspect.Signature, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a forward by name, `self` and defaults left out; those of ``**kwargs`` by their own names."""
+    bound = signature.bind(None, *args, **kwargs).arguments
+    named = dict(itertools.islice(bound.items(), 1, None))
+    for parameter in signature.parameters.values():
+        if parameter.kind is parameter.VAR_KEYWORD:
+            named |= named.pop(parameter.name, {})
+    return named

@@ -1,0 +1,102 @@
+"""Python values with tensors in them -> what capture keeps of them: structure, marks, constants.
+
+A module's arguments and results are nested tuples, mappings and dataclass-like objects. `describe` gives their shape as plain
+data; each tensor in it becomes a `Mark`, its position in the list of tensors that goes through a marker operator.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.utils import _pytree as pytree
+
+__all__ = ["Constant", "Described", "Mark", "Opaque", "describe", "map_tensors", "marks", "tensors_only"]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A tensor, by its position in the marker's list."""
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """None, a number, a size, a string, a dtype: known without running."""
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Opaque:
+    """An object that capture can't look into."""
+
+    type: str
+
+
+Described = Mark | Constant | Opaque | tuple["Described", ...] | Mapping[str, "Described"]
+
+
+def map_tensors(function: Callable[[torch.Tensor], torch.Tensor], value: Any) -> Any:
+    """`value` with every tensor replaced, in registered pytrees and in plain dataclasses; objects stay what they are."""
+
+    def leaf(each: Any) -> Any:
+        if isinstance(each, torch.Tensor):
+            return function(each)
+        if dataclasses.is_dataclass(each) and not isinstance(each, type):
+            changed = copy.copy(each)
+            for field in dataclasses.fields(each):
+                # A frozen dataclass has no other way to be copied with changes when its fields aren't its arguments.
+                object.__setattr__(changed, field.name, map_tensors(function, getattr(each, field.name)))
+            return changed
+        return each
+
+    return pytree.tree_map(leaf, value)
+
+
+def describe(value: Any, index: Callable[[torch.Tensor], int]) -> Described:
+    """The structure of `value`; `index` gives the mark of a tensor."""
+    if isinstance(value, torch.Tensor):
+        return Mark(index(value))
+    if value is None or isinstance(
+        value, bool | int | float | complex | str | torch.SymInt | torch.dtype | torch.device | torch.Size
+    ):
+        return Constant(value)
+    if isinstance(value, Mapping):
+        # Model outputs of libraries are dataclasses and mappings at once: the mapping leaves out what is None.
+        return {str(key): describe(item, index) for key, item in value.items()}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {each.name: describe(getattr(value, each.name), index) for each in dataclasses.fields(value)}
+    if isinstance(value, tuple | list):
+        return tuple(describe(item, index) for item in value)
+    return Opaque(f"{type(value).__module__}.{type(value).__qualname__}")
+
+
+def marks(value: Described) -> Iterator[Mark]:
+    """The marks of a structure, in order."""
+    if isinstance(value, Mark):
+        yield value
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from marks(item)
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from marks(item)
+
+
+def tensors_only(value: Described) -> Described | None:
+    """`value` without what isn't a tensor; None where nothing is left."""
+    if isinstance(value, Mark):
+        return value
+    if isinstance(value, tuple):
+        kept = tuple(found for item in value if (found := tensors_only(item)) is not None)
+        return kept or None
+    if isinstance(value, Mapping):
+        named = {key: found for key, item in value.items() if (found := tensors_only(item)) is not None}
+        return named or None
+    return None
