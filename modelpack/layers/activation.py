@@ -1,13 +1,12 @@
-"""Activations: functions applied to each element, gates and softmaxes."""
+"""Activations: functions of each element."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import inf
 
-from modelpack.dims import floor_div
 from modelpack.dtypes import DType, Kind
 from modelpack.layers.base import (
-    Example,
     Layer,
     Tensor,
     choice,
@@ -22,16 +21,14 @@ from modelpack.layers.base import (
     torch_nn,
 )
 from modelpack.layers.initial import Init
-from modelpack.layers.kinds import Integer, Nullable
 from modelpack.layers.kinds import Number as NumberKind
-from modelpack.layers.rules import FLOATS, NUMBERS, of_dtype, of_dtypes, of_rank
+from modelpack.layers.rules import COMPLEX, FLOATS, NUMBERS, holds, of_dtype, of_dtypes
 from modelpack.tensors import Mismatch, TensorSpec
 
 __all__ = [
     "CELU",
     "ELU",
     "GELU",
-    "GLU",
     "SELU",
     "Hardshrink",
     "Hardsigmoid",
@@ -39,7 +36,6 @@ __all__ = [
     "Hardtanh",
     "LeakyReLU",
     "LogSigmoid",
-    "LogSoftmax",
     "Mish",
     "PReLU",
     "RReLU",
@@ -47,9 +43,6 @@ __all__ = [
     "ReLU6",
     "SiLU",
     "Sigmoid",
-    "Softmax",
-    "Softmax2d",
-    "Softmin",
     "Softplus",
     "Softshrink",
     "Softsign",
@@ -58,16 +51,12 @@ __all__ = [
     "Threshold",
 ]
 
-_COMPLEX = frozenset({DType.COMPLEX64})
 _COUNTABLE = NUMBERS | {DType.BOOL, DType.UINT16, DType.UINT32, DType.UINT64}
 _INPUTS = ("float32[batch, 7]", "float64[batch, 3, 4]", "float32[]")
 
 
 def _inplace() -> bool:
     return flag("whether the input's memory is reused", default=False)
-
-
-# ------------------------------------------------------------------------------------- element by element
 
 
 def _elementwise(
@@ -84,8 +73,9 @@ def _elementwise(
 
     class Elementwise(Layer):
         __doc__ = f"{doc}\n\nShapes: any, unchanged."
-        examples: tuple[Example, ...] = tuple(
-            example(text, **(choices[i] if i < len(choices) else {})) for i, text in enumerate(_INPUTS)
+        examples = tuple(
+            replace(example(text), settings=choices[i] if i < len(choices) else {})
+            for i, text in enumerate(_INPUTS)
         )
 
         def infer(self, input: TensorSpec) -> TensorSpec:
@@ -128,7 +118,7 @@ SiLU = _elementwise(
     "SiLU",
     "``x * sigmoid(x)``.\n\n"
     'Paper: Elfwing et al. 2017, "Sigmoid-Weighted Linear Units for Neural Network Function Approximation".',
-    FLOATS | _COMPLEX,
+    FLOATS | COMPLEX,
     _IN_PLACE,
     inplace=_inplace(),
 )
@@ -188,24 +178,11 @@ Softplus = _elementwise(
     beta=number("how sharply it bends", default=1.0),
     threshold=number("above this it is the identity", default=20.0),
 )
-Threshold = _elementwise(
-    "Threshold",
-    "``x`` where ``x > threshold``, else `value`.",
-    NUMBERS,
-    (
-        {"threshold": 0.1, "value": 20.0},
-        {"threshold": 0.0, "value": -inf, "inplace": True},
-        {"threshold": -1.0, "value": 0.5},
-    ),
-    threshold=setting(NumberKind(finite=False), "what elements must exceed to stay"),
-    value=setting(NumberKind(finite=False), "what the others become"),
-    inplace=_inplace(),
-)
 LogSigmoid = _elementwise("LogSigmoid", "``log(1 / (1 + exp(-x)))``.")
-Sigmoid = _to_floats("Sigmoid", "``1 / (1 + exp(-x))``.", _COUNTABLE | _COMPLEX)
-Tanh = _to_floats("Tanh", "Hyperbolic tangent.", _COUNTABLE | _COMPLEX)
-Tanhshrink = _to_floats("Tanhshrink", "``x - tanh(x)``.", (_COUNTABLE | _COMPLEX) - {DType.BOOL})
-Softsign = _to_floats("Softsign", "``x / (1 + |x|)``.", NUMBERS | _COMPLEX)
+Sigmoid = _to_floats("Sigmoid", "``1 / (1 + exp(-x))``.", _COUNTABLE | COMPLEX)
+Tanh = _to_floats("Tanh", "Hyperbolic tangent.", _COUNTABLE | COMPLEX)
+Tanhshrink = _to_floats("Tanhshrink", "``x - tanh(x)``.", (_COUNTABLE | COMPLEX) - {DType.BOOL})
+Softsign = _to_floats("Softsign", "``x / (1 + |x|)``.", NUMBERS | COMPLEX)
 
 
 @layer(source=torch_nn("CELU"))
@@ -228,6 +205,29 @@ class CELU(Layer):
         if self.alpha == 0:
             raise Mismatch("alpha must not be 0: x is divided by it", code="MP308", setting="alpha")
         return of_dtypes(input, FLOATS)
+
+
+@layer(source=torch_nn("Threshold"))
+class Threshold(Layer):
+    """``x`` where ``x > threshold``, else `value`.
+
+    Shapes: any, unchanged.
+    """
+
+    threshold: float = setting(NumberKind(finite=False), "what elements must exceed to stay")
+    value: float = setting(NumberKind(finite=False), "what the others become")
+    inplace: bool = _inplace()
+
+    examples = (
+        example("float32[batch, 7]", threshold=0.1, value=20.0),
+        example("float64[batch, 3, 4]", threshold=0.0, value=-inf, inplace=True),
+        example("int64[batch, 3]", threshold=-1.0, value=5.5),
+    )
+
+    def infer(self, input: TensorSpec) -> TensorSpec:
+        holds(of_dtypes(input, NUMBERS), self.threshold, "threshold")
+        holds(input, self.value, "value")
+        return input
 
 
 @layer(source=torch_nn("Hardtanh"))
@@ -254,6 +254,10 @@ class Hardtanh(Layer):
         if input.dtype is DType.UINT8 and self.min_val < 0:
             told = f"min_val is {self.min_val}, but its input {input} has no negative numbers"
             raise Mismatch(told, code="MP306", setting="min_val")
+        if input.dtype not in FLOATS:
+            # torch clamps integers by 64-bit integers, whatever their own width.
+            holds(input.with_dtype(DType.INT64), self.min_val, "min_val")
+            holds(input.with_dtype(DType.INT64), self.max_val, "max_val")
         return of_dtypes(input, NUMBERS)
 
 
@@ -317,76 +321,3 @@ class PReLU(Layer):
                 )
             raise Mismatch(told, code="MP303", setting="num_parameters")
         return input
-
-
-# ------------------------------------------------------------------------------------- over an axis
-
-
-@layer(source=torch_nn("GLU"))
-class GLU(Layer):
-    """Gated linear unit: ``a * sigmoid(b)`` where ``a`` and ``b`` are the halves of the input along `dim`.
-
-    Shapes: that axis is halved. Paper: Dauphin et al. 2016, "Language Modeling with Gated Convolutional Networks".
-    """
-
-    dim: int = setting(Integer(), "the axis that is split", default=-1)
-
-    examples = (
-        example("float32[batch, 8]"),
-        example("float32[batch, 6, length]", dim=1),
-        example("float64[2, length]", dim=-2),
-    )
-
-    def infer(self, input: TensorSpec) -> TensorSpec:
-        length = of_dtypes(input, FLOATS).shape[input.axis(self.dim)]
-        if isinstance(length, int) and length % 2:
-            told = f"axis {self.dim} of its input {input} is {length}, which can't be halved"
-            raise Mismatch(told, setting="dim")
-        return input.with_axis(self.dim, floor_div(length, 2))
-
-
-def _softmax(name: str, formula: str) -> type[Layer]:
-    @layer(source=torch_nn(name), name=name)
-    class OverAxis(Layer):
-        __doc__ = f"""{formula}, the sum along `dim`.
-
-        Shapes: any, unchanged.
-        """
-
-        dim: int | None = setting(
-            Nullable(Integer()),
-            "the axis; null (deprecated in torch) for 0 in inputs of 0, 1 or 3 axes, else 1",
-            default=None,
-        )
-
-        examples = (
-            example("float32[batch, 7]", dim=1),
-            example("float32[batch, 3, length]", dim=-1),
-            example("float64[batch, 3, 4]"),
-        )
-
-        def infer(self, input: TensorSpec) -> TensorSpec:
-            # A scalar counts as having one axis here.
-            if self.dim is not None and not (input.rank == 0 and self.dim in (0, -1)):
-                input.axis(self.dim)
-            return of_dtypes(input, FLOATS)
-
-    return OverAxis
-
-
-Softmax = _softmax("Softmax", "``exp(x) / sum(exp(x))``")
-Softmin = _softmax("Softmin", "``exp(-x) / sum(exp(-x))``")
-LogSoftmax = _softmax("LogSoftmax", "``log(exp(x) / sum(exp(x)))``")
-
-
-@layer(source=torch_nn("Softmax2d"))
-class Softmax2d(Layer):
-    """Softmax over the channels at each place.
-
-    Shapes: ``[batch, channels, height, width]`` or ``[channels, height, width]``, unchanged.
-    """
-
-    examples = (example("float32[batch, 3, height, width]"), example("float64[3, height, width]"))
-
-    def infer(self, input: TensorSpec) -> TensorSpec:
-        return of_dtypes(of_rank(input, 3, 4), FLOATS)

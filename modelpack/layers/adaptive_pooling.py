@@ -83,7 +83,8 @@ def _fractional(n: int) -> type[Layer]:
             before = spatial(of_dtypes(input, FLOATS), n)
             after = self._sizes(input)
             for size, kernel, new in zip(before, self.kernel_size, after, strict=True):
-                if isinstance(size, int) and new + kernel - 1 > size:
+                # torch wants one more element with three axes than with two.
+                if isinstance(size, int) and new + kernel - 1 > size - (n == 3):
                     told = f"{new} windows of {kernel} don't fit into the {size} of its input {input}"
                     raise Mismatch(told, code="MP307", setting="kernel_size")
             return with_spatial(input, after)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import prod
 
-from modelpack.dims import may_equal
+from modelpack.dims import Dim, may_equal
 from modelpack.dtypes import DType
 from modelpack.layers.base import (
     Layer,
@@ -23,7 +23,7 @@ from modelpack.layers.base import (
 )
 from modelpack.layers.initial import ONES, ZEROS
 from modelpack.layers.kinds import Integer, Shape
-from modelpack.layers.rules import FLOATS, of_dtype, of_dtypes, of_rank, of_rank_from
+from modelpack.layers.rules import COMPLEX, FLOATS, of_dtype, of_dtypes, of_rank, of_rank_from
 from modelpack.layers.windows import axis_names, divides
 from modelpack.tensors import Mismatch, TensorSpec
 
@@ -42,6 +42,7 @@ __all__ = [
     "SyncBatchNorm",
 ]
 
+_HALVES = frozenset({DType.FLOAT16, DType.BFLOAT16})
 _EPS = "added to the variance before its root is taken"
 _MOMENTUM = "weight of the newest batch in the running statistics; null for a plain average of all"
 _BIAS = "whether `affine` adds `bias` too"
@@ -61,8 +62,19 @@ def _tracked(channels: int, dtype: DType) -> tuple[Tensor, ...]:
 
 
 def _floats(x: TensorSpec, dtype: DType, has_tensors: bool) -> TensorSpec:
-    """`x`, of the parameters' dtype if there are any."""
-    return of_dtypes(of_dtype(x, dtype) if has_tensors else x, FLOATS)
+    """`x`, of the parameters' dtype if there are any; half precision goes with float32 too.
+
+    Raises:
+        Mismatch: it has another.
+    """
+    if has_tensors and not (dtype is DType.FLOAT32 and x.dtype in _HALVES):
+        of_dtype(x, dtype)
+    return of_dtypes(x, FLOATS)
+
+
+def _more_than_one(x: TensorSpec, elements: Dim, of: str) -> None:
+    if elements == 1:
+        raise Mismatch(f"its input {x} has one element per {of}, which is its own mean", code="MP304")
 
 
 def _batch_norm(name: str, what: str, ranks: tuple[int, ...], *inputs: str) -> type[Layer]:
@@ -99,6 +111,8 @@ def _batch_norm(name: str, what: str, ranks: tuple[int, ...], *inputs: str) -> t
 
         def infer(self, input: TensorSpec) -> TensorSpec:
             of_rank_from(input, ranks[0]) if len(ranks) == 1 else of_rank(input, *ranks)
+            if not self.track_running_stats:
+                _more_than_one(input, prod((input.shape[0], *input.shape[2:])), "channel")
             return _floats(input, self.dtype, self.affine or self.track_running_stats)
 
     return BatchNorm
@@ -158,10 +172,8 @@ def _instance_norm(n: int) -> type[Layer]:
 
         def infer(self, input: TensorSpec) -> TensorSpec:
             of_rank(input, n + 1, n + 2)
-            if not self.track_running_stats and all(axis == 1 for axis in input.shape[-n:]):
-                raise Mismatch(
-                    f"its input {input} has one element per channel, which is its own mean", code="MP304"
-                )
+            if not self.track_running_stats:
+                _more_than_one(input, prod(input.shape[-n:]), "channel")
             return _floats(input, self.dtype, self.affine or self.track_running_stats)
 
     return InstanceNorm
@@ -232,8 +244,7 @@ class RMSNorm(Layer):
 
     def infer(self, input: TensorSpec) -> TensorSpec:
         _check_last_axes(input, self.normalized_shape)
-        allowed = FLOATS | {DType.COMPLEX64}
-        return of_dtypes(of_dtype(input, self.dtype) if self.elementwise_affine else input, allowed)
+        return of_dtypes(input, FLOATS | COMPLEX)
 
 
 @layer(source=torch_nn("GroupNorm"))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import inf
 
 from modelpack.dims import Dim
+from modelpack.dtypes import DType
 from modelpack.layers.base import Example, Layer, example, layer, setting, sizes, torch_nn
 from modelpack.layers.kinds import Number
-from modelpack.layers.rules import of_rank, of_rank_from
+from modelpack.layers.rules import COMPLEX, NUMBERS, holds, of_dtypes, of_rank, of_rank_from
 from modelpack.layers.windows import axis_names, with_spatial
 from modelpack.tensors import Mismatch, TensorSpec
 
@@ -29,6 +31,7 @@ __all__ = [
     "ZeroPad3d",
 ]
 
+_ANY = NUMBERS | COMPLEX | {DType.BOOL, DType.UINT16, DType.UINT32, DType.UINT64}
 _PADDING = (
     "elements added before and after the last axis, then the one before it, and so on; negative ones cut off"
 )
@@ -40,11 +43,12 @@ def _shapes(n: int) -> str:
 
 def _examples(n: int, **settings: float) -> tuple[Example, ...]:
     axes = axis_names(n)
-    return (
-        example(f"float32[batch, 3, {axes}]", padding=1, **settings),
-        example(f"float32[3, {axes}]", padding=(1, 2, 0, 3, 2, 1)[: 2 * n], **settings),
-        example(f"float64[batch, 2, {axes}]", padding=(3, 0) * n, **settings),
+    examples = (
+        example(f"float32[batch, 3, {axes}]", padding=1),
+        example(f"float32[3, {axes}]", padding=(1, 2, 0, 3, 2, 1)[: 2 * n]),
+        example(f"float64[batch, 2, {axes}]", padding=(3, 0) * n),
     )
+    return tuple(replace(each, settings={**each.settings, **settings}) for each in examples)
 
 
 def _padded(x: TensorSpec, padding: tuple[int, ...]) -> TensorSpec:
@@ -82,6 +86,7 @@ def _constant(n: int) -> type[Layer]:
         examples = (*_examples(n, value=1.5), *_examples(n, value=-inf)[:1])
 
         def infer(self, input: TensorSpec) -> TensorSpec:
+            holds(of_dtypes(input, _ANY), self.value, "value")
             return _padded(of_rank_from(input, n), self.padding)
 
     return Constant
@@ -100,7 +105,7 @@ def _zero(n: int) -> type[Layer]:
         examples = (*_examples(n), example(f"float32[batch, 3, {axis_names(n)}]", padding=(-1, 2) * n))
 
         def infer(self, input: TensorSpec) -> TensorSpec:
-            return _padded(of_rank_from(input, n), self.padding)
+            return _padded(of_rank_from(of_dtypes(input, _ANY), n), self.padding)
 
     return Zero
 
@@ -118,7 +123,7 @@ def _reflection(n: int) -> type[Layer]:
         examples = _examples(n)
 
         def infer(self, input: TensorSpec) -> TensorSpec:
-            of_rank(input, n + 1, n + 2)
+            of_rank(of_dtypes(input, NUMBERS | COMPLEX), n + 1, n + 2)
             _at_most(input, self.padding, 1, "a reflection is one shorter than the axis")
             return _padded(input, self.padding)
 
@@ -138,7 +143,8 @@ def _replication(n: int) -> type[Layer]:
         examples = _examples(n)
 
         def infer(self, input: TensorSpec) -> TensorSpec:
-            return _padded(of_rank(input, n + 1, n + 2), self.padding)
+            of_rank(of_dtypes(input, NUMBERS | COMPLEX), n + 1, n + 2)
+            return _padded(input, self.padding)
 
     return Replication
 
@@ -156,7 +162,7 @@ def _circular(n: int) -> type[Layer]:
         examples = _examples(n)
 
         def infer(self, input: TensorSpec) -> TensorSpec:
-            of_rank(input, n + 1, n + 2)
+            of_rank(of_dtypes(input, _ANY), n + 1, n + 2)
             _at_most(input, self.padding, 0, "the ring is no longer")
             return _padded(input, self.padding)
 

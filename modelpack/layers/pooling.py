@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from math import inf
+from math import inf, isfinite
 
-from modelpack.dims import may_equal
+from modelpack.dims import Dim, may_equal
 from modelpack.dtypes import DType
 from modelpack.layers.base import Layer, example, flag, layer, setting, sizes, torch_nn
 from modelpack.layers.kinds import Integer, Integers, Nullable, Number
@@ -57,7 +57,7 @@ def _pooled(
         Mismatch: the padding is wider than half a window, so that one could lie in it entirely, or there is no window.
     """
     before = spatial(x, len(kernel_size))
-    sizes = []
+    after: list[Dim] = []
     for size, kernel, step, pad, gap in zip(
         before, kernel_size, stride or kernel_size, padding, dilation, strict=True
     ):
@@ -65,11 +65,22 @@ def _pooled(
             told = f"padding {pad} is more than half of the window, which is {gap * (kernel - 1) + 1} wide"
             raise Mismatch(told, code="MP308", setting="padding")
         if ceil_mode:
-            sizes.append(window_rounded_up(size, kernel, step, pad, gap))
+            after.append(window_rounded_up(size, kernel, step, pad, gap))
         else:
             wide_enough(x, size, kernel, 2 * pad, gap)
-            sizes.append(window(size, kernel, step, 2 * pad, gap))
-    return with_spatial(x, sizes)
+            after.append(window(size, kernel, step, 2 * pad, gap))
+    return with_spatial(x, after)
+
+
+def _covers_windows(x: TensorSpec, kernel_size: tuple[int, ...]) -> None:
+    """torch averages over three axes only where each is as long as the window, without the padding.
+
+    Raises:
+        Mismatch: one isn't.
+    """
+    if len(kernel_size) == 3:
+        for size, kernel in zip(spatial(x, 3), kernel_size, strict=True):
+            wide_enough(x, size, kernel)
 
 
 def _max_pool(n: int) -> type[Layer]:
@@ -137,6 +148,7 @@ def _avg_pool(n: int) -> type[Layer]:
 
         def infer(self, input: TensorSpec) -> TensorSpec:
             of_dtypes(input, FLOATS | {DType.INT64})
+            _covers_windows(input, self.kernel_size)
             ones = (1,) * n
             return _pooled(input, self.kernel_size, self.stride, self.padding, ones, self.ceil_mode)
 
@@ -173,6 +185,8 @@ def _lp_pool(n: int) -> type[Layer]:
                     "norm_type must not be 0: its inverse is a power", code="MP308", setting="norm_type"
                 )
             of_dtypes(input, FLOATS)
+            if isfinite(self.norm_type):
+                _covers_windows(input, self.kernel_size)
             ones = (1,) * n
             return _pooled(input, self.kernel_size, self.stride, (0,) * n, ones, self.ceil_mode)
 
@@ -214,7 +228,7 @@ def _max_unpool(n: int) -> type[Layer]:
                 spread(size, kernel, stride, padding, 1, 0)
                 for size, kernel, stride, padding in zip(spatial(input, n), *settings, strict=True)
             ]
-            return with_spatial(of_dtypes(input, NUMBERS), after)
+            return with_spatial(of_dtypes(input, FLOATS), after)
 
     return MaxUnpool
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from math import inf, isfinite
+
 from modelpack.dims import Dim, may_equal
-from modelpack.dtypes import DType
+from modelpack.dtypes import DType, Kind
 from modelpack.tensors import Mismatch, TensorSpec, broadcast, common_dtype
 
 __all__ = [
+    "COMPLEX",
     "FLOATS",
     "NUMBERS",
     "elementwise",
+    "holds",
     "of_dtype",
     "of_dtypes",
     "of_rank",
@@ -23,6 +27,37 @@ FLOATS = frozenset({DType.FLOAT16, DType.BFLOAT16, DType.FLOAT32, DType.FLOAT64}
 
 NUMBERS = FLOATS | {DType.UINT8, DType.INT8, DType.INT16, DType.INT32, DType.INT64}
 """Those of most functions that also count: wide unsigned integers are for storage too."""
+
+COMPLEX = frozenset({DType.COMPLEX64})
+
+_LARGEST: dict[DType, float] = {
+    DType.FLOAT16: 65504.0,
+    DType.BFLOAT16: (2 - 2**-7) * 2.0**127,
+    DType.FLOAT32: (2 - 2**-23) * 2.0**127,
+    DType.COMPLEX64: (2 - 2**-23) * 2.0**127,
+}
+
+
+def holds(x: TensorSpec, number: float, setting: str) -> None:
+    """Refuse a number that an element of `x` can't be, as torch does (fractions are cut off in integers).
+
+    Raises:
+        Mismatch: it is beyond the dtype's range.
+    """
+    if x.dtype.kind in (Kind.FLOAT, Kind.COMPLEX):
+        fits = abs(number) <= _LARGEST.get(x.dtype, inf) or not isfinite(number)
+    elif x.dtype.kind is Kind.INTEGER:
+        unsigned = x.dtype.value.startswith("uint")
+        low, high = (
+            (0, 2**x.dtype.bits) if unsigned else (-(2 ** (x.dtype.bits - 1)), 2 ** (x.dtype.bits - 1))
+        )
+        fits = isfinite(number) and low <= int(number) < high
+    else:
+        fits = True
+    if not fits:
+        raise Mismatch(
+            f"{setting} is {number}, which no element of its input {x} can be", code="MP306", setting=setting
+        )
 
 
 def of_dtypes(x: TensorSpec, allowed: frozenset[DType]) -> TensorSpec:
@@ -43,6 +78,9 @@ def of_dtype(x: TensorSpec, dtype: DType, port: str | None = None) -> TensorSpec
     Raises:
         Mismatch: it has another.
     """
+    if dtype not in FLOATS | COMPLEX:
+        told = f"its parameters can't be {dtype}: only floats of 16 bits or more, or complex numbers, can be trained"
+        raise Mismatch(told, code="MP306", setting="dtype")
     if x.dtype is not dtype:
         raise Mismatch(
             f"its parameters are {dtype}, but its {port or 'input'} is {x}",

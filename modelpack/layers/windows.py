@@ -60,9 +60,9 @@ def wide_enough(x: TensorSpec, size: Dim, kernel: int, padding: int = 0, dilatio
     reach = dilation * (kernel - 1) + 1
     if isinstance(size, int) and reach > size + padding:
         dilated = f" (with dilation {dilation})" if dilation != 1 else ""
-        padded = f" (with padding {size + padding})" if padding else ""
+        told = f"{size + padding} (with padding)" if padding else str(size)
         raise Mismatch(
-            f"its kernel is {reach}{dilated} wide, more than the {size}{padded} of its input {x}",
+            f"its kernel is {reach}{dilated} wide, more than the {told} of its input {x}",
             code="MP307",
             setting="kernel_size",
         )

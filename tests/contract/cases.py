@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -9,8 +10,9 @@ import torch
 
 from modelpack.backends.torch.bindings import ROWS
 from modelpack.backends.torch.dtypes import from_torch, to_torch
+from modelpack.backends.torch.modules import constructor_arguments
 from modelpack.backends.torch.rows import ModuleRow, OperationRow
-from modelpack.dims import evaluate, symbols
+from modelpack.dims import Expr, evaluate, symbols
 from modelpack.dtypes import DType
 from modelpack.layers import BUILTIN, Layer, LayerType
 from modelpack.layers.base import Example
@@ -64,7 +66,8 @@ def inputs_of(example: Example, batch: int) -> tuple[TensorSpec | None, ...]:
 
 
 def tensors_of(specs: Sequence[TensorSpec | None], seed: int = 0) -> Tensors:
-    """Random tensors of these specs; integers are 0 or 1, so that they are indices of anything."""
+    """Random tensors of these specs; integers are 0 or 1, so that they are indices of anything, and those of one axis
+    begin with 0 and never go down, so that they are offsets too."""
     generator = torch.Generator().manual_seed(seed)
     return tuple(None if spec is None else _tensor(spec, generator) for spec in specs)
 
@@ -73,16 +76,61 @@ def _tensor(spec: TensorSpec, generator: torch.Generator) -> torch.Tensor:
     dtype = to_torch(spec.dtype)
     if spec.is_floating:
         return torch.randn(spec.shape, generator=generator).to(dtype)
-    return torch.randint(0, 2, spec.shape, generator=generator).to(dtype)
+    integers = torch.randint(0, 2, spec.shape, generator=generator)
+    if spec.rank == 1 and spec.dtype is not DType.BOOL:
+        integers = integers.sort().values
+        integers[:1] = 0
+    return integers.to(dtype)
 
 
-def run(row: ModuleRow, module: torch.nn.Module, inputs: Tensors, seed: int = 0) -> tuple[torch.Tensor, ...]:
+def original(layer: Layer, row: ModuleRow) -> torch.nn.Module:
+    """The module as a user would make it: by its constructor, initialised by torch."""
+    torch.manual_seed(1)
+    arguments = dict(constructor_arguments(layer, row))
+    if (
+        layer.type.has_parameter_dtype
+        and {"dtype", "kwargs"} & inspect.signature(row.module).parameters.keys()
+    ):
+        arguments["dtype"] = to_torch(vars(layer)["dtype"])
+    return row.module(**arguments)
+
+
+def run(
+    layer: Layer, row: ModuleRow, module: torch.nn.Module, inputs: Tensors, seed: int = 0
+) -> tuple[torch.Tensor, ...]:
     """The outputs of a module, flat, for copies of the inputs (some modules write into theirs)."""
     torch.manual_seed(seed)
     copies = tuple(None if each is None else each.clone() for each in inputs)
     args, kwargs = row.call(*copies) if row.call is not None else (copies, {})
+    at_call = {name: vars(layer)[name] for name in row.at_call}
     with torch.no_grad():
-        return flat(row.results(module(*args, **kwargs)))
+        return flat(row.results(module(*args, **kwargs, **at_call)))
+
+
+def call(layer: Layer, row: OperationRow, inputs: Tensors, values: dict[str, int]) -> Any:
+    """What an operation gives: ports by position, a variadic one as a list, settings by name."""
+    settings = {name: _fixed(value, values) for name, value in vars(layer).items()}
+    left = list(inputs)
+    arguments: list[Any] = []
+    for port in layer.type.ports:
+        if port.variadic:
+            arguments.append(left)
+            continue
+        given = left.pop(0) if left else None
+        number = settings.pop(port.name, None)
+        arguments.append(number if given is None else given)
+    named = {row.rename.get(name, name): value for name, value in settings.items()}
+    device = {"device": "cpu"} if row.makes_tensor else {}
+    return row.function(*arguments, **named, **device)
+
+
+def _fixed(value: Any, values: dict[str, int]) -> Any:
+    """A setting as torch takes it, its free dimensions bound."""
+    if isinstance(value, tuple):
+        return tuple(_fixed(each, values) for each in value)
+    if isinstance(value, Expr):
+        return evaluate(value, values)
+    return to_torch(value) if isinstance(value, DType) else value
 
 
 def flat(outputs: Any) -> tuple[Any, ...]:

@@ -1,16 +1,23 @@
-"""Tells at the end of a run how many types and cases the contract held for."""
+"""Tells at the end of a run for how many types and cases the contract held."""
 
 from __future__ import annotations
 
 import pytest
 
+from modelpack.layers import BUILTIN
+
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     passed = [
-        report.nodeid
+        named
         for report in terminalreporter.stats.get("passed", [])
-        if "tests/contract/" in report.nodeid and "[" in report.nodeid
+        if "tests/contract/" in report.nodeid and (named := _type(report.nodeid))
     ]
     if passed:
-        types = {nodeid.split("[")[1].rstrip("]").split("-")[0] for nodeid in passed}
-        terminalreporter.write_line(f"contract: {len(types)} types, {len(passed)} cases")
+        terminalreporter.write_line(f"contract: {len(set(passed))} types, {len(passed)} cases")
+
+
+def _type(nodeid: str) -> str | None:
+    """The type that a case is about: `…::test_x[Conv2d-0]`."""
+    words = nodeid.partition("[")[2].rstrip("]").split("-")
+    return next((word for word in words if word in BUILTIN), None)

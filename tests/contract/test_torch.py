@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 
-
 import pytest
 import torch
 
@@ -13,18 +12,20 @@ from modelpack.backends.torch.dtypes import to_torch
 from modelpack.backends.torch.modules import constructor_arguments, make, settings_of
 from modelpack.backends.torch.rows import ModuleRow, OperationRow
 from modelpack.errors import CaptureError
-from modelpack.layers import BUILTIN, FAMILIES, Layer
+from modelpack.layers import BUILTIN, FAMILIES
 from tests.contract.cases import (
     BATCH_SIZES,
     binding,
     bits,
     bound,
+    call,
     canonical,
     dtype_of,
     examples,
     flat,
     inputs_of,
     layer_of,
+    original,
     run,
     spec_of,
     tensors_of,
@@ -36,15 +37,6 @@ MODULES = [name for name, row in ROWS.items() if isinstance(row, ModuleRow)]
 EXAMPLES = list(examples(ModuleRow))
 each_module = pytest.mark.parametrize("name", MODULES)
 each_example = pytest.mark.parametrize(("name", "number"), EXAMPLES)
-
-
-def original(layer: Layer, row: ModuleRow) -> torch.nn.Module:
-    """The module as a user would make it: by its constructor, initialised by torch."""
-    torch.manual_seed(1)
-    arguments = dict(constructor_arguments(layer, row))
-    if layer.type.has_parameter_dtype and "dtype" in inspect.signature(row.module).parameters:
-        arguments["dtype"] = to_torch(vars(layer)["dtype"])
-    return row.module(**arguments)
 
 
 def filled(module: torch.nn.Module, source: torch.nn.Module) -> torch.nn.Module:
@@ -75,7 +67,7 @@ def test_every_constructor_argument_is_carried_or_accounted_for(name: str) -> No
     row = ROWS[name]
     assert isinstance(row, ModuleRow)
     taken = set(inspect.signature(row.module).parameters) - {"device", "dtype"}
-    carried = set(constructor_arguments(layer_of(BUILTIN[name], BUILTIN[name].examples[0]), row))
+    carried = set(constructor_arguments(layer_of(BUILTIN[name], BUILTIN[name].examples[0]), row)) - {"dtype"}
     if {"args", "kwargs"} <= taken:
         taken = carried | (taken - {"args", "kwargs"} if name != "Identity" else taken)
     assert taken == carried | row.fixed.keys() | row.ignored.keys()
@@ -121,7 +113,8 @@ def test_settings_survive_a_real_module(name: str, number: int) -> None:
     example = layer_type.examples[number]
     for module in (original(layer_of(layer_type, example), row), make(layer_of(layer_type, example), row)):
         assert type(module) is row.module
-        assert settings_of(module, row, layer_type) == canonical(layer_type, example)
+        kept = {key: value for key, value in canonical(layer_type, example).items() if key not in row.at_call}
+        assert settings_of(module, row, layer_type) == kept
 
 
 @each_example
@@ -151,7 +144,7 @@ def test_inferred_specs_are_the_real_ones(name: str, number: int, batch: int) ->
     inferred = flat(layer_type.infer(layer, example.inputs))
     values = binding(example, batch)
     for mode in (True, False):
-        outputs = run(row, original(layer, row).train(mode), tensors_of(inputs_of(example, batch)))
+        outputs = run(layer, row, original(layer, row).train(mode), tensors_of(inputs_of(example, batch)))
         assert [bound(each, values) for each in inferred] == [spec_of(each) for each in outputs]
 
 
@@ -160,13 +153,31 @@ def test_outputs_of_the_rebuilt_module_are_the_originals(name: str, number: int)
     layer_type, row = BUILTIN[name], ROWS[name]
     assert isinstance(row, ModuleRow)
     example = layer_type.examples[number]
-    module = original(layer_of(layer_type, example), row)
+    layer = layer_of(layer_type, example)
+    module = original(layer, row)
     captured = layer_type.instance(settings_of(module, row, layer_type), dtype_of(layer_type, example))
     inputs = tensors_of(inputs_of(example, BATCH_SIZES[0]))
     rebuilt = filled(make(captured, row), module)
     for mode in (True, False, True):
-        expected = run(row, module.train(mode), inputs)
-        actual = run(row, rebuilt.train(mode), inputs)
+        expected = run(layer, row, module.train(mode), inputs)
+        actual = run(layer, row, rebuilt.train(mode), inputs)
         assert [bits(each) for each in actual] == [bits(each) for each in expected]
     for key, value in module.state_dict().items():
         assert bits(rebuilt.state_dict()[key]) == bits(value), f"{key} was updated differently"
+
+
+# ------------------------------------------------------------------------------------------- operations
+
+
+@pytest.mark.parametrize(("name", "number"), list(examples(OperationRow)))
+@pytest.mark.parametrize("batch", BATCH_SIZES)
+def test_inferred_specs_of_operations_are_the_real_ones(name: str, number: int, batch: int) -> None:
+    layer_type, row = BUILTIN[name], ROWS[name]
+    assert isinstance(row, OperationRow)
+    example = layer_type.examples[number]
+    layer = layer_of(layer_type, example)
+    values = binding(example, batch)
+    inferred = [bound(each, values) for each in flat(layer_type.infer(layer, example.inputs))]
+    torch.manual_seed(0)
+    outputs = flat(call(layer, row, tensors_of(inputs_of(example, batch)), values))
+    assert [spec_of(each) for each in outputs] == inferred

@@ -85,9 +85,9 @@ def _without_initialisation(module: type[nn.Module]) -> type[nn.Module]:
 def settings_of(
     module: nn.Module, row: ModuleRow, layer_type: LayerType, dtype: DType = DType.FLOAT32
 ) -> dict[str, Literal]:
-    """The settings of a live module as canonical literals. Those that equal their defaults are left out, and those
-    that only a call tells (`row.at_call`).
+    """The settings of a live module as canonical literals.
 
+    Those that equal their defaults are left out, and those that only a call tells (`row.at_call`).
     `dtype` is the architecture's: a module of this dtype needs no setting for it.
 
     Raises:

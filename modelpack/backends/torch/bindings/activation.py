@@ -34,11 +34,6 @@ ROWS: tuple[Row, ...] = (
             nn.Tanh,
             nn.Tanhshrink,
             nn.Threshold,
-            nn.GLU,
-            nn.Softmin,
-            nn.Softmax,
-            nn.Softmax2d,
-            nn.LogSoftmax,
         )
     ),
     ModuleRow(

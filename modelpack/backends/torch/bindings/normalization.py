@@ -6,7 +6,6 @@ from torch import nn
 
 from modelpack.backends.torch.rows import ModuleRow, Row, has_bias
 
-
 # Without an affine map `bias` says nothing: its default is read then.
 ROWS: tuple[Row, ...] = (
     *(
