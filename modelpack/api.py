@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from modelpack import reader
 from modelpack.architecture import Architecture
 from modelpack.budget import DEFAULT_BUDGET, Budget
-from modelpack.checker import check as check_architecture
+from modelpack.checker import check_text
 from modelpack.errors import PackError, Problem
 from modelpack.files import ARCHITECTURE, open_regular
 from modelpack.layers import BUILTIN, LayerType
@@ -24,7 +24,7 @@ from modelpack.pack import LazyTensor, Manifest, Pack, Weights, open_pack
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["OpenPack", "check", "open", "read_file"]
+__all__ = ["OpenPack", "check", "open"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +42,7 @@ class OpenPack:
         Raises:
             ArchitectureError: 1xx and 2xx.
         """
-        return reader.read(self.pack.architecture, str(self.pack.path / ARCHITECTURE), self.types)
+        return reader.read(self.pack.architecture, self._name, self.types)
 
     @cached_property
     def network(self) -> Network:
@@ -52,10 +52,15 @@ class OpenPack:
             ArchitectureError: 1xx to 3xx.
             PackError: 4xx.
         """
-        network = check_architecture(self.architecture, self.budget)
+        network = check_text(self.pack.architecture, self._name, self.types, self.budget)
         if self.pack.weights is not None:
             match(network, self.pack.weights.tensors)
         return network
+
+    @property
+    def _name(self) -> str:
+        """What problems call the text."""
+        return str(self.pack.path / ARCHITECTURE)
 
     @property
     def manifest(self) -> Manifest | None:
@@ -112,18 +117,6 @@ def open(
     return OpenPack(open_pack(path, limits=limits), types, budget)
 
 
-def read_file(path: str | os.PathLike[str], types: Mapping[str, LayerType] = BUILTIN) -> Architecture:
-    """The architecture in a YAML file.
-
-    Raises:
-        ArchitectureError: 1xx and 2xx.
-        PackError: there is no such file, or it is too large (MP501 to MP508).
-    """
-    path = Path(path)
-    with open_regular(path, path.name) as file:
-        return reader.read(file.read(Limits().architecture_bytes + 1), str(path), types)
-
-
 def check(
     path: str | os.PathLike[str],
     *,
@@ -137,6 +130,12 @@ def check(
         PackError: with all problems of the pack (4xx and 5xx).
     """
     if Path(path).suffix in (".yaml", ".yml"):
-        return check_architecture(read_file(path, types), budget)
+        return check_text(_text(Path(path)), str(path), types, budget)
     with open(path, types=types, budget=budget) as pack:
         return pack.network
+
+
+def _text(path: Path) -> bytes:
+    """What a file holds, up to a byte more than is allowed: the reader refuses it then."""
+    with open_regular(path) as file:
+        return file.read(Limits().architecture_bytes + 1)

@@ -15,13 +15,15 @@ from modelpack.budget import DEFAULT_BUDGET, Budget
 from modelpack.collector import collector_paused
 from modelpack.errors import ArchitectureError, Problem, raise_if_any
 from modelpack.inference import Inference
+from modelpack.layers import BUILTIN, LayerType
 from modelpack.layers.base import Tensor
 from modelpack.network import Body, Child, Leaf, Network, Specs, Step, TensorEntry
+from modelpack.reader import read_draft
 from modelpack.reading import Problems
 from modelpack.tensors import Mismatch, TensorSpec
 from modelpack.wiring import WiredBlock, input_leaves, wire
 
-__all__ = ["check"]
+__all__ = ["check", "check_text"]
 
 
 def check(architecture: Architecture, budget: Budget = DEFAULT_BUDGET) -> Network:
@@ -30,7 +32,29 @@ def check(architecture: Architecture, budget: Budget = DEFAULT_BUDGET) -> Networ
     Raises:
         ArchitectureError: with all problems (2xx and 3xx), in order of place.
     """
-    problems = Problems(architecture.file)
+    return _checked(architecture, Problems(architecture.file), budget)
+
+
+def check_text(
+    text: str | bytes,
+    file: str = "<text>",
+    types: Mapping[str, LayerType] = BUILTIN,
+    budget: Budget = DEFAULT_BUDGET,
+) -> Network:
+    """Read and check in one, so that a problem of one layer doesn't hide those of others.
+
+    Raises:
+        ArchitectureError: with all problems (1xx to 3xx), in order of place.
+    """
+    draft = read_draft(text, file, types)
+    if not draft.sound:
+        raise_if_any(draft.problems, ArchitectureError)
+    problems = Problems(file)
+    problems.found += draft.problems
+    return _checked(draft.architecture, problems, budget)
+
+
+def _checked(architecture: Architecture, problems: Problems, budget: Budget) -> Network:
     with collector_paused():
         network = _network(architecture, problems, budget)
     raise_if_any(_once(problems), ArchitectureError)

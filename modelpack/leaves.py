@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from modelpack.architecture import Apply, ByMode, SettingValue
 from modelpack.binding import Scope, is_symbolic, resolve
 from modelpack.budget import Budget
+from modelpack.dims import Expr
 from modelpack.dtypes import DType
 from modelpack.layers.base import MANY, Layer, LayerType, Outputs
 from modelpack.layers.kinds import Literal
@@ -43,10 +44,14 @@ def _setting(kind: LayerType, name: str, value: SettingValue, mode: str, scope: 
             raise Mismatch(
                 f"{name} depends on the mode and on dimensions at once", code="MP209", setting=name
             )
+    known = _resolved(name, value, scope.values)
     try:
-        return kind.settings[name].kind.read(_resolved(name, value, scope.values))
+        read = kind.settings[name].kind.read(known)
     except ValueError as error:
         raise Mismatch(f"{name} {error}", code="MP209", setting=name) from None
+    if isinstance(known, str) and isinstance(value, Expr) and not isinstance(read, str):
+        raise Mismatch(f"{name} is given the text '{known}', which is no number", code="MP209", setting=name)
+    return read
 
 
 def _resolved(name: str, value: Literal, names: Mapping[str, Literal]) -> Literal:

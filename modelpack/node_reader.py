@@ -10,7 +10,7 @@ from modelpack.layers import LayerType
 from modelpack.layers.base import Setting
 from modelpack.layers.initial import INITIALISERS, Init
 from modelpack.layers.kinds import Integer, Literal, has_arguments
-from modelpack.reading import PATH, Problems, describe, literal, suggestion
+from modelpack.reading import PATH, Problems, describe, literal, nearest, suggestion
 
 __all__ = ["NodeReader"]
 
@@ -28,7 +28,12 @@ class NodeReader:
         self._types = types
 
     def node(self, name: str, value: source.Value, at: tuple[int, int], path: str) -> Node:
-        """The node that `value` is; after a problem, one without effect."""
+        """The node that `value` is; after a problem one that calls nothing, about which `check` stays silent."""
+        before = len(self._problems.found)
+        node = self._node(name, value, at, path)
+        return node if len(self._problems.found) == before else Node(name, Call(""), place=at)
+
+    def _node(self, name: str, value: source.Value, at: tuple[int, int], path: str) -> Node:
         if not PATH.fullmatch(name):
             self._problems.add(
                 "MP206",
@@ -117,8 +122,11 @@ class NodeReader:
                 continue
             if not same(read, setting.default):
                 found[name] = read
+        mistyped = {
+            near for name in given.entries if name not in declared for near in [nearest(name, declared)]
+        }
         for name in kind.required:
-            if name not in given.entries:
+            if name not in given.entries and name not in mistyped:
                 self._problems.add("MP208", f"{kind.name} needs {name}", (given.line, given.column), path)
         return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from modelpack import source
 from modelpack.architecture import (
@@ -19,13 +20,13 @@ from modelpack.canonical import canonical_block
 from modelpack.collector import collector_paused
 from modelpack.dims import Dim, Expr
 from modelpack.dtypes import DType
-from modelpack.errors import ArchitectureError, raise_if_any
+from modelpack.errors import ArchitectureError, Problem, raise_if_any
 from modelpack.layers import BUILTIN, LayerType
 from modelpack.layers.kinds import Integer, Literal
 from modelpack.node_reader import NodeReader
 from modelpack.reading import NAME, PATH, Problems, describe, literal
 
-__all__ = ["read"]
+__all__ = ["Draft", "read", "read_draft"]
 
 FORMAT = 1
 _TOP = (
@@ -59,11 +60,37 @@ def read(
     Raises:
         ArchitectureError: with every problem of the text (1xx) or of the document (2xx), in order of place.
     """
+    draft = read_draft(text, file, types, limits)
+    raise_if_any(draft.problems, ArchitectureError)
+    return draft.architecture
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What could be read of a document. Where `sound`, all problems lie within single layers, which are replaced by such as
+    `check` passes over, so that it can judge the rest."""
+
+    architecture: Architecture
+    problems: tuple[Problem, ...]
+    sound: bool
+
+
+def read_draft(
+    text: str | bytes,
+    file: str = "<text>",
+    types: Mapping[str, LayerType] = BUILTIN,
+    limits: source.Limits = source.DEFAULT_LIMITS,
+) -> Draft:
+    """As `read`, but with the problems of the document beside what could be read.
+
+    Raises:
+        ArchitectureError: with every problem of the text (1xx).
+    """
     reader = _Reader(Problems(file), types)
     with collector_paused():
         architecture = reader.architecture(source.parse(text, file, limits))
-    raise_if_any(reader.problems.found, ArchitectureError)
-    return architecture
+    found = reader.problems.found
+    return Draft(architecture, tuple(found), sound=len(found) == reader.in_layers)
 
 
 class _Reader:
@@ -71,6 +98,8 @@ class _Reader:
 
     def __init__(self, problems: Problems, types: Mapping[str, LayerType]) -> None:
         self.problems = problems
+        self.in_layers = 0
+        """problems that lie within single layers"""
         self._nodes = NodeReader(problems, types)
 
     def architecture(self, document: source.Value) -> Architecture:
@@ -177,10 +206,13 @@ class _Reader:
         layers = self.problems.mapping(value, f"{prefix}layers")
         if layers is None:
             return ()
-        return tuple(
+        before = len(self.problems.found)
+        nodes = tuple(
             self._nodes.node(name, item, layers.key_places[name], f"{prefix}layers.{name}")
             for name, item in layers.entries.items()
         )
+        self.in_layers += len(self.problems.found) - before
+        return nodes
 
     def _inputs(self, body: source.Mapping, prefix: str) -> dict[str, Inputs]:
         value = body.entries.get("inputs")

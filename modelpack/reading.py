@@ -11,7 +11,7 @@ from modelpack.architecture import Position
 from modelpack.errors import Place, Problem
 from modelpack.layers.kinds import Literal, show
 
-__all__ = ["NAME", "PATH", "Problems", "describe", "literal", "suggestion"]
+__all__ = ["NAME", "PATH", "Problems", "describe", "literal", "nearest", "suggestion"]
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 """Inputs, arguments, dimensions and blocks."""
@@ -70,10 +70,16 @@ class Problems:
 
 
 def suggestion(name: str, known: Iterable[str]) -> str | None:
-    """A hint with the known name that is nearest to `name`, whatever its case."""
+    """A hint with the known name that is nearest to `name`."""
+    near = nearest(name, known)
+    return f"did you mean '{near}'?" if near else None
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that is nearest to `name`, whatever its case, if one is near at all."""
     by_lower = {each.lower(): each for each in known}
     near = get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
-    return f"did you mean '{by_lower[near[0]]}'?" if near else None
+    return by_lower[near[0]] if near else None
 
 
 def describe(value: source.Value) -> str:

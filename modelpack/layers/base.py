@@ -18,6 +18,7 @@ The reader's checks, the JSON Schema, `spec/layers.md`, weight matching, strateg
 The input ports are the parameters of `infer`: one with a default (`mask: TensorSpec | None = None`) is optional, `*tensors` takes
 any number. Where a port and a setting share a name (`other` of `add`), exactly one of the two is given. Ports are called as
 the arguments of torch's `forward` or of the ATen operator, whose `self` is `input` here. The output ports are `outputs`: empty for a single tensor, names for several, `MANY` for a list known only by the rule.
+A type whose last outputs exist only with some settings (`need_weights` of attention) infers a shorter tuple without them.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, replace
-from typing import Any, ClassVar, TypeVar, dataclass_transform
+from typing import Any, ClassVar, TypeVar, cast, dataclass_transform
 
 from modelpack.dtypes import DType
 from modelpack.layers.initial import Init
@@ -237,11 +238,13 @@ class LayerType:
             Mismatch: the layer can't take these inputs.
         """
         first = inputs[0] if inputs else None
-        if first is not None:
-            for each in self.settings.values():
-                if each.axis is not None:
-                    _check_axis(each, getattr(layer, each.name), first)
-        return layer.infer(*inputs)
+        described = [each for each in self.settings.values() if each.axis is not None] if first else []
+        for each in described:
+            _check_axis(each, getattr(layer, each.name), first)
+        outputs = layer.infer(*inputs)
+        for each in described:
+            _require_axis(each, first)
+        return outputs
 
     def __repr__(self) -> str:
         return f"LayerType({self.name})"
@@ -254,9 +257,9 @@ def _builtin(name: str) -> LayerType:
     return BUILTIN[name]
 
 
-def _check_axis(each: Setting, value: int, spec: TensorSpec) -> None:
-    if each.axis is None or -each.axis > spec.rank or each.axis >= spec.rank:
-        raise Mismatch(f"its input {spec} has no axis {each.axis}, which {each.name} describes", code="MP302")
+def _check_axis(each: Setting, value: int, spec: TensorSpec | None) -> None:
+    if spec is None or each.axis is None or not -spec.rank <= each.axis < spec.rank:
+        return
     actual = spec.shape[each.axis]
     if isinstance(actual, int) and actual != value:
         where = "last axis" if each.axis == -1 else f"axis {each.axis}"
@@ -265,6 +268,12 @@ def _check_axis(each: Setting, value: int, spec: TensorSpec) -> None:
             code="MP303",
             setting=each.name,
         )
+
+
+def _require_axis(each: Setting, spec: TensorSpec | None) -> None:
+    """The rule has its own words for too few axes; this is for a rule that has none."""
+    if spec is not None and each.axis is not None and not -spec.rank <= each.axis < spec.rank:
+        raise Mismatch(f"its input {spec} has no axis {each.axis}, which {each.name} describes", code="MP302")
 
 
 BUILTIN: dict[str, LayerType] = {}
@@ -278,8 +287,9 @@ _L = TypeVar("_L", bound=Layer)
 
 def setting(kind: Kind, doc: str, *, default: Any = MISSING, axis: int | None = None) -> Any:
     """A setting of any kind; `default` is the canonical literal. With `axis`, it equals that axis of the first input."""
-    given = default is MISSING or default is PARAMETER_DTYPE
-    return Setting("", kind, doc, default if given else kind.read(default), axis)
+    if default is not MISSING and default != PARAMETER_DTYPE:
+        default = kind.read(cast("Literal", default))
+    return Setting("", kind, doc, default, axis)
 
 
 def size(doc: str, *, axis: int | None = None, default: Any = MISSING, minimum: int = 1) -> Any:
