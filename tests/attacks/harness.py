@@ -67,6 +67,9 @@ def attack(
 ) -> Outcome:
     """Call `function(argument)` in a child, and assert what the head of this file says."""
     outcome = _run(function, argument, 10 * seconds)
+    if not outcome.failure and outcome.seconds >= seconds:
+        # CPU time still depends on what else runs on the machine: what is slow by itself is slow twice.
+        outcome = _run(function, argument, 10 * seconds)
     assert not outcome.failure, outcome.failure
     if expected_code is None:
         assert outcome.codes == (), outcome.message
