@@ -85,7 +85,8 @@ def operation(node: fx.Node, around: Surroundings) -> tuple[Apply, Mapping[str, 
             if value is not None and value != []:
                 raise _not_carried(node, argument.name, value, around)
         elif name in kind.settings:
-            literal = _setting(node, name, value, kind, around)
+            meaning = row.read.get(name)
+            literal = _setting(node, name, value if meaning is None else meaning(value), kind, around)
             if _differs(literal, kind, name):
                 settings[name] = literal
         elif not _is_told_otherwise(node, argument, value, row):

@@ -1,0 +1,322 @@
+"""Original and captured network side by side: equal outputs, bit by bit, or no pack.
+
+The captured network is built from the very text that will be saved. Both get the example inputs, then inputs of other sizes
+where an axis is free; then both run in train mode from one seed, and the gradients of all parameters are compared as well.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import nn
+from torch.func import functional_call
+
+from modelpack.architecture import Architecture
+from modelpack.backends.torch.build import build
+from modelpack.backends.torch.capture.capture import Captured
+from modelpack.backends.torch.capture.failures import CaptureWarning, failure
+from modelpack.backends.torch.capture.free import named_marks
+from modelpack.backends.torch.capture.tracing import arguments_of, mode_of
+from modelpack.backends.torch.capture.values import map_tensors
+from modelpack.checker import check
+from modelpack.dims import Dim, Expr, evaluate, symbols
+from modelpack.network import Network, Specs
+from modelpack.reader import read
+from modelpack.tensors import TensorSpec
+from modelpack.writer import write
+
+__all__ = ["Tolerance", "Verified", "verify"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """How far outputs may be apart, where the caller allows it; by default not at all."""
+
+    relative: float = 0.0
+    absolute: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What may be saved, with the run that proved it."""
+
+    text: str
+    network: Network
+    inputs: tuple[torch.Tensor, ...]
+    outputs: tuple[torch.Tensor, ...]
+
+
+_SEED = 20240229
+
+
+def verify(
+    captured: Captured,
+    model: nn.Module,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    tolerance: Tolerance | None = None,
+) -> Verified:
+    """Run the captured network beside `model`; the model stays as it is.
+
+    Where only training differs, the network is for evaluation only, with a warning.
+
+    Raises:
+        CaptureError: MP616 an output differs.
+    """
+    allowed = tolerance or Tolerance()
+    beside = _Beside(captured, model, allowed)
+    outputs = beside.compare(args, dict(kwargs), "the example inputs")
+    for sizes in _other_sizes(beside.network, _sizes_of(beside.network, model, args, kwargs)):
+        grown = _grow(beside.network, model, args, kwargs, sizes)
+        if beside.original_takes(*grown):
+            told = ", ".join(f"{name}={size}" for name, size in sizes.items())
+            beside.compare(*grown, f"inputs with {told}")
+    architecture = captured.architecture
+    if "train" in architecture.modes:
+        difference = beside.difference_in_training(args, dict(kwargs))
+        if difference is not None:
+            warnings.warn(
+                f"captured for evaluation only (modes: [eval]): {difference}", CaptureWarning, stacklevel=3
+            )
+            architecture = replace(architecture, modes=("eval",))
+    text, network = _as_text(architecture)
+    return Verified(text, network, tuple(_flat((args, dict(kwargs)))), tuple(outputs))
+
+
+def _as_text(architecture: Architecture) -> tuple[str, Network]:
+    text = write(architecture)
+    return text, check(read(text))
+
+
+class _Beside:
+    """The two networks, with the same values in their tensors."""
+
+    def __init__(self, captured: Captured, model: nn.Module, allowed: Tolerance) -> None:
+        self._model = model
+        self._allowed = allowed
+        _, self.network = _as_text(captured.architecture)
+        self._built = build(self.network)
+        _put(self._built, self.network, captured.tensors)
+
+    def original_takes(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+        """Whether the original runs on these inputs; where it doesn't, nothing is claimed."""
+        try:
+            self._run(self._model, args, kwargs, training=False)
+        except Exception:  # anything that the user's forward may raise
+            return False
+        return True
+
+    def compare(self, args: tuple[Any, ...], kwargs: dict[str, Any], told: str) -> list[torch.Tensor]:
+        """The outputs, the same from both.
+
+        Raises:
+            CaptureError: MP616 they aren't.
+        """
+        expected = self._run(self._model, args, kwargs, training=False)
+        actual = self._run(self._built, args, kwargs, training=False)
+        if len(expected) != len(actual):
+            raise failure("MP616", f"{len(actual)} outputs instead of {len(expected)} for {told}")
+        for at, (first, second) in enumerate(zip(expected, actual, strict=True)):
+            why = self._unequal(first, second)
+            if why is not None:
+                where = self._first_difference(args, kwargs)
+                raise failure("MP616", f"output {at} differs for {told}: {why}", where or "")
+        return expected
+
+    def difference_in_training(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
+        """In what a step of training differs: outputs or gradients; None if in nothing."""
+        try:
+            expected = self._trained(self._model, args, kwargs)
+        except Exception as error:  # anything that the user's forward may raise
+            return f"in train mode the model itself raises {type(error).__name__} on the example inputs"
+        actual = self._trained(self._built, args, kwargs)
+        for name, first in expected.items():
+            second = actual.get(name)
+            if (first is None) != (second is None):
+                return f"in train mode, {name} is there in one and not in the other"
+            if first is not None and second is not None:
+                why = self._unequal(first, second)
+                if why is not None:
+                    return f"in train mode, {name} differs: {why}"
+        return None
+
+    def _run(
+        self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], *, training: bool
+    ) -> list[torch.Tensor]:
+        """The outputs from one seed, on inputs and buffers of its own: a run leaves no trace."""
+        args, kwargs = map_tensors(lambda tensor: tensor.detach().clone(), (args, kwargs))
+        buffers = {name: each.clone() for name, each in module.named_buffers()}
+        with mode_of(module, training=training), torch.random.fork_rng(), torch.set_grad_enabled(training):
+            torch.manual_seed(_SEED)
+            return _flat(functional_call(module, buffers, args, kwargs))
+
+    def _trained(
+        self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> dict[str, torch.Tensor | None]:
+        with torch.enable_grad():
+            outputs = self._run(module, args, kwargs, training=True)
+            found: dict[str, torch.Tensor | None] = {f"output {at}": each for at, each in enumerate(outputs)}
+            parameters = {name: each for name, each in module.named_parameters() if each.requires_grad}
+            loss = [each.float().square().mean() for each in outputs if each.requires_grad]
+            if parameters and loss:
+                gradients = torch.autograd.grad(sum(loss), list(parameters.values()), allow_unused=True)
+                found |= {f"the gradient of {name}": each for name, each in zip(parameters, gradients, strict=True)}
+        return found
+
+    def _unequal(self, first: torch.Tensor, second: torch.Tensor) -> str | None:
+        if first.shape != second.shape or first.dtype != second.dtype:
+            return f"{_kind(second)} instead of {_kind(first)}"
+        first, second = first.detach(), second.detach()
+        if _same_bits(first, second):
+            return None
+        if not first.is_floating_point():
+            return "other values"
+        far = (first.double() - second.double()).abs()
+        allowed = self._allowed.absolute + self._allowed.relative * first.double().abs()
+        if bool((far <= allowed).all()):
+            return None
+        return f"by up to {float(far.max()):.3g}"
+
+    def _first_difference(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
+        """The first module whose outputs differ."""
+        expected, actual = (_recorded(self, module, args, kwargs) for module in (self._model, self._built))
+        for path, outputs in expected.items():
+            theirs = actual.get(path, [])
+            if len(theirs) == len(outputs) and any(
+                self._unequal(first, second) for first, second in zip(outputs, theirs, strict=True)
+            ):
+                return path
+        return None
+
+    def record(
+        self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], into: dict[str, list[torch.Tensor]]
+    ) -> None:
+        with _hooked(module, into):
+            self._run(module, args, kwargs, training=False)
+
+
+def _recorded(
+    beside: _Beside, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> dict[str, list[torch.Tensor]]:
+    found: dict[str, list[torch.Tensor]] = {}
+    beside.record(module, args, kwargs, found)
+    return found
+
+
+@contextmanager
+def _hooked(module: nn.Module, into: dict[str, list[torch.Tensor]]) -> Iterator[None]:
+    handles = [
+        each.register_forward_hook(
+            lambda _module, _args, output, path=path: into.setdefault(path, [t.clone() for t in _flat(output)]) and None
+        )
+        for path, each in module.named_modules()
+        if path
+    ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _put(module: nn.Module, network: Network, values: Mapping[str, torch.Tensor]) -> None:
+    """The original's tensors in the built module: parameters are the same memory, buffers are copied."""
+    first = {name: group[0] for group in network.tied for name in group}
+    made: dict[str, torch.Tensor] = {}
+    for name, entry in network.tensors.items():
+        source = first.get(name, name)
+        if source not in made:
+            value = values[source].detach()
+            made[source] = nn.Parameter(value, entry.requires_grad) if entry.is_parameter else value.clone()
+        path, _, last = name.rpartition(".")
+        setattr(module.get_submodule(path), last, made[source])
+
+
+def _flat(value: Any) -> list[torch.Tensor]:
+    found: list[torch.Tensor] = []
+    map_tensors(lambda tensor: found.append(tensor) or tensor, value)
+    return found
+
+
+def _same_bits(first: torch.Tensor, second: torch.Tensor) -> bool:
+    if torch.equal(first, second):
+        return True
+    if not first.is_floating_point():
+        return False
+    both_nan = first.isnan() & second.isnan()
+    return bool((both_nan | (first == second)).all())
+
+
+def _kind(tensor: torch.Tensor) -> str:
+    return f"{str(tensor.dtype).removeprefix('torch.')}{list(tensor.shape)}"
+
+
+# ------------------------------------------------------------------------------------------- other sizes
+
+
+def _specs(specs: Specs, name: str) -> Iterator[tuple[str, TensorSpec]]:
+    if isinstance(specs, TensorSpec):
+        yield name, specs
+    elif isinstance(specs, tuple):
+        for at, item in enumerate(specs):
+            yield from _specs(item, f"{name}.{at}")
+    elif isinstance(specs, Mapping):
+        for key, item in specs.items():
+            yield from _specs(item, f"{name}.{key}")
+
+
+def _all_specs(network: Network) -> list[tuple[str, TensorSpec]]:
+    return [each for name, specs in network.inputs.items() for each in _specs(specs, name)]
+
+
+def _sizes_of(
+    network: Network, model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> dict[str, int]:
+    """The free dimensions, with their values in the example."""
+    tensors = _flat((args, dict(kwargs)))
+    shapes = [tensors[mark.index].shape for _, mark in named_marks(arguments_of(model, args, kwargs))]
+    found: dict[str, int] = {}
+    for (_, spec), shape in zip(_all_specs(network), shapes, strict=True):
+        for dim, size in zip(spec.shape, shape, strict=True):
+            if isinstance(dim, Expr) and str(dim) in symbols(dim):
+                found[str(dim)] = size
+    return found
+
+
+def _other_sizes(network: Network, sizes: Mapping[str, int]) -> Iterator[dict[str, int]]:
+    """One more in the batch; then all else of another size; then both."""
+    others = {name: 2 * size for name, size in sizes.items() if name != "batch"}
+    if "batch" in sizes:
+        yield {**sizes, "batch": sizes["batch"] + 1}
+    for name, size in others.items():
+        yield {**sizes, name: size}
+    if len(others) > 1:
+        yield {**sizes, **others}
+
+
+def _grow(
+    network: Network, model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], sizes: Mapping[str, int]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The example inputs, their values repeated along free axes up to `sizes`."""
+    marks = named_marks(arguments_of(model, args, kwargs))
+    wanted = {mark.index: spec.shape for (_, mark), (_, spec) in zip(marks, _all_specs(network), strict=True)}
+    position = iter(range(len(marks)))
+
+    def grown(tensor: torch.Tensor) -> torch.Tensor:
+        for axis, dim in enumerate(wanted[next(position)]):
+            tensor = _resized(tensor, axis, dim, sizes)
+        return tensor
+
+    return map_tensors(grown, (args, dict(kwargs)))
+
+
+def _resized(tensor: torch.Tensor, axis: int, dim: Dim, sizes: Mapping[str, int]) -> torch.Tensor:
+    size = evaluate(dim, sizes)
+    if size == tensor.shape[axis]:
+        return tensor
+    return tensor.index_select(axis, torch.arange(size, device=tensor.device) % tensor.shape[axis])

@@ -1,0 +1,99 @@
+"""A live module -> a pack that is proved equal to it: capture, verify, write."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from modelpack.backends.torch.capture import capture
+from modelpack.backends.torch.capture.failures import failure
+from modelpack.backends.torch.capture.free import Dynamic
+from modelpack.backends.torch.capture.verify import Tolerance, Verified, verify
+from modelpack.backends.torch.dtypes import from_torch
+from modelpack.manifest import Manifest
+from modelpack.match import stored_names
+from modelpack.pack import TensorData, write_pack
+from modelpack.strict_json import JsonValue
+
+__all__ = ["save", "tensor_data"]
+
+_PIECE = 16_000_000
+"""Bytes that are copied at once where a tensor can't be written as it lies."""
+
+
+def save(
+    model: nn.Module,
+    path: str | os.PathLike[str],
+    args: tuple[Any, ...] = (),
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    name: str | None = None,
+    samples: bool = False,
+    licence: str | None = None,
+    metadata: Mapping[str, JsonValue] | None = None,
+    metrics: Mapping[str, float] | None = None,
+    dynamic: Dynamic | None = None,
+    tolerance: Tolerance | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Manifest:
+    """Save `model` as a pack at `path`: a file if it ends in ``.modelpack``, else a directory.
+
+    `args` and `kwargs` are example inputs, as for `torch.export`: the model is run on them, and what it does becomes the
+    architecture. Then the captured network runs beside the model on them and on inputs of other sizes, and in train mode; a
+    difference in one bit refuses the model, unless `tolerance` allows it. Where only training can't be carried, the pack says
+    ``modes: [eval]`` and a `CaptureWarning` says why. The model stays as it is.
+
+    `dynamic` names the free axes of inputs (``{"ids": {0: "batch", 1: "length"}}``), otherwise found by themselves. With
+    `samples` the example inputs and their outputs are stored, for `modelpack verify`.
+
+    Raises:
+        CaptureError: the model can't be carried exactly: where, why, and the way out.
+        PackError: MP507 something that is no pack stands at `path`.
+    """
+    if isinstance(args, torch.Tensor):
+        raise failure("MP609", "args is a tensor", hint="pass the example inputs as a tuple: args=(x,)")
+    given = dict(kwargs or {})
+    captured = capture(model, args, given, name=name, dynamic=dynamic)
+    verified = verify(captured, model, args, given, tolerance)
+    return write_pack(
+        path,
+        architecture=verified.text.encode(),
+        weights=[tensor_data(each, captured.tensors[each]) for each in stored_names(verified.network)],
+        samples=list(_samples(verified)) if samples else None,
+        licence=licence,
+        modes=verified.network.architecture.modes,
+        metrics=metrics,
+        metadata=metadata,
+        progress=progress,
+    )
+
+
+def tensor_data(name: str, tensor: torch.Tensor) -> TensorData:
+    """A tensor as the pack writes it; one that doesn't lie in order is copied piece by piece, when it's due."""
+    return TensorData(name, from_torch(tensor.dtype), tuple(tensor.shape), lambda: _pieces(tensor.detach()))
+
+
+def _pieces(tensor: torch.Tensor) -> Iterator[memoryview]:
+    if tensor.numel() == 0:
+        return
+    if tensor.device.type == "cpu" and tensor.is_contiguous() and not tensor.is_conj() and not tensor.is_neg():
+        yield _bytes(tensor)
+        return
+    rows = tensor.reshape(1) if tensor.dim() == 0 else tensor
+    count = max(1, _PIECE * len(rows) // (rows.numel() * rows.element_size()))
+    for start in range(0, len(rows), count):
+        yield _bytes(rows[start : start + count].cpu().contiguous().resolve_conj().resolve_neg())
+
+
+def _bytes(tensor: torch.Tensor) -> memoryview:
+    return memoryview(tensor.reshape(-1).view(torch.uint8).numpy())
+
+
+def _samples(verified: Verified) -> Iterator[TensorData]:
+    for kind, tensors in (("input", verified.inputs), ("output", verified.outputs)):
+        for at, tensor in enumerate(tensors):
+            yield tensor_data(f"{kind}.{at}", tensor)
