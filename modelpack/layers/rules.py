@@ -9,15 +9,22 @@ from modelpack.dtypes import DType, Kind
 from modelpack.tensors import Mismatch, TensorSpec, broadcast, common_dtype
 
 __all__ = [
+    "ARITHMETIC",
+    "BOOLEAN",
     "COMPLEX",
+    "COUNTABLE",
     "FLOATS",
+    "INTEGERS",
     "NUMBERS",
+    "axis_of",
+    "dtype_of_number",
     "elementwise",
     "holds",
     "of_dtype",
     "of_dtypes",
     "of_rank",
     "of_rank_from",
+    "of_result",
     "of_shape",
     "show_shape",
 ]
@@ -60,6 +67,16 @@ def holds(x: TensorSpec, number: float, setting: str) -> None:
         )
 
 
+BOOLEAN = frozenset({DType.BOOL})
+
+INTEGERS = NUMBERS - FLOATS
+
+ARITHMETIC = NUMBERS | COMPLEX
+
+COUNTABLE = NUMBERS | BOOLEAN | {DType.UINT16, DType.UINT32, DType.UINT64}
+"""All that has an order."""
+
+
 def of_dtypes(x: TensorSpec, allowed: frozenset[DType]) -> TensorSpec:
     """`x`, whose dtype must be one of `allowed`.
 
@@ -89,6 +106,15 @@ def of_dtype(x: TensorSpec, dtype: DType, port: str | None = None) -> TensorSpec
             hint=f"convert the input with to: {{dtype: {dtype}}}",
         )
     return x
+
+
+def axis_of(x: TensorSpec, axis: int) -> int:
+    """`axis` counted from the front; a scalar counts as having one, as it does to torch.
+
+    Raises:
+        Mismatch: there is no such axis.
+    """
+    return 0 if not x.rank and axis in (0, -1) else x.axis(axis)
 
 
 def of_shape(x: TensorSpec, shape: tuple[Dim, ...], port: str) -> TensorSpec:
@@ -131,19 +157,30 @@ def of_rank_from(x: TensorSpec, least: int) -> TensorSpec:
 
 
 def elementwise(*operands: object) -> TensorSpec:
-    """The spec of an operation on tensors and numbers that broadcasts and promotes (a number counts as a scalar tensor
-    of the default dtype of its kind).
+    """The spec of an operation on tensors and numbers that broadcasts and promotes.
 
     Raises:
         Mismatch: the shapes don't broadcast or the dtypes don't promote.
     """
-    specs = [
-        each if isinstance(each, TensorSpec) else TensorSpec(_dtype_of_number(each), ()) for each in operands
-    ]
-    return TensorSpec(common_dtype(specs), broadcast([spec.shape for spec in specs]))
+    specs = [each for each in operands if isinstance(each, TensorSpec)]
+    numbers = [dtype_of_number(each) for each in operands if not isinstance(each, TensorSpec)]
+    return TensorSpec(common_dtype(specs, numbers), broadcast([spec.shape for spec in specs]))
 
 
-def _dtype_of_number(number: object) -> DType:
+def of_result(result: TensorSpec, allowed: frozenset[DType]) -> TensorSpec:
+    """`result`, in whose dtype an operation computes: one of `allowed`.
+
+    Raises:
+        Mismatch: it isn't.
+    """
+    if result.dtype not in allowed:
+        names = ", ".join(dtype.value for dtype in DType if dtype in allowed)
+        raise Mismatch(f"it can't compute in {result.dtype}, only in {names}", code="MP306")
+    return result
+
+
+def dtype_of_number(number: object) -> DType:
+    """The dtype that torch gives a number by itself; sizes are integers."""
     if isinstance(number, bool):
         return DType.BOOL
     return DType.FLOAT32 if isinstance(number, float) else DType.INT64

@@ -1,0 +1,158 @@
+"""The same as `test_settings`, of sequences, tables and images: refused by the rule with its code, and by torch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.contract.cases import refused_by_both
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+TABLE = {"num_embeddings": 5, "embedding_dim": 2}
+CELL = {"input_size": 3, "hidden_size": 4}
+HEADS = {"embed_dim": 4, "num_heads": 2}
+MODEL = {"d_model": 4, "nhead": 2, "dim_feedforward": 3}
+BOTH = {**MODEL, "num_encoder_layers": 1, "num_decoder_layers": 1}
+SEQUENCE, X, IMAGE = "float32[5, 2, 3]", "float32[5, 2, 4]", "float32[2, 4, 6, 6]"
+
+# fmt: off
+WRONG: list[tuple[str, dict[str, Any], tuple[str | None, ...], str, str]] = [
+    ("Embedding", {**TABLE, "padding_idx": 5}, ("int64[3]",), "MP308",
+     "padding_idx is 5, but the table has 5 rows"),
+    ("EmbeddingBag", {**TABLE, "padding_idx": -6}, ("int64[3, 2]",), "MP308",
+     "padding_idx is -6, but the table has 5 rows"),
+    ("EmbeddingBag", {**TABLE, "mode": "max", "sparse": True}, ("int64[3, 2]",), "MP308",
+     "mode 'max' does not go with sparse"),
+    ("EmbeddingBag", {**TABLE, "mode": "max", "scale_grad_by_freq": True}, ("int64[3, 2]",), "MP308",
+     "mode 'max' does not go with scale_grad_by_freq"),
+    ("EmbeddingBag", TABLE, ("int64[3, 2]", None, "float32[3, 2]"), "MP308",
+     "per_sample_weights go with mode 'sum' only, not 'mean'"),
+    ("EmbeddingBag", {**TABLE, "mode": "sum"}, ("int64[3, 2]", None, "float32[2, 3]"), "MP304",
+     "its per_sample_weights must have the shape [3, 2], not float32[2, 3]"),
+    ("EmbeddingBag", {**TABLE, "mode": "sum"}, ("int64[3, 2]", None, "float64[3, 2]"), "MP306",
+     "its parameters are float32, but its per_sample_weights is float64[3, 2]"),
+    ("EmbeddingBag", TABLE, ("int64[3, 2]", "int64[3]"), "MP304",
+     "its input int64[3, 2] is a matrix of bags, so that it takes no offsets"),
+    ("EmbeddingBag", TABLE, ("int64[3]",), "MP304",
+     "its input int64[3] needs offsets, where each bag begins"),
+    ("EmbeddingBag", TABLE, ("int64[3]", "float32[1]"), "MP306",
+     "its offsets must be one axis of int32 or int64, not float32[1]"),
+    ("EmbeddingBag", {**TABLE, "include_last_offset": True}, ("int64[3]", "int64[0]"), "MP304",
+     "include_last_offset needs an offset at least, its offsets are int64[0]"),
+    ("LSTM", {**CELL, "proj_size": 4}, (SEQUENCE,), "MP308",
+     "proj_size 4 is not smaller than hidden_size 4"),
+    ("LSTM", CELL, (SEQUENCE, "float32[1, 2, 4]", None), "MP304",
+     "it has the input h_0, but not c_0: give both or neither"),
+    ("LSTM", CELL, (SEQUENCE, "float32[1, 2, 4]", "float32[1, 2, 3]"), "MP304",
+     "its c_0 must have the shape [1, 2, 4], not float32[1, 2, 3]"),
+    ("LSTM", {**CELL, "bidirectional": True}, (SEQUENCE, "float32[1, 2, 4]", "float32[1, 2, 4]"), "MP304",
+     "its h_0 must have the shape [2, 2, 4], not float32[1, 2, 4]"),
+    ("GRU", CELL, (SEQUENCE, "float32[1, 4]"), "MP304",
+     "its h_0 must have the shape [1, 2, 4], not float32[1, 4]"),
+    ("RNN", {**CELL, "batch_first": True}, (SEQUENCE, "float32[1, 2, 4]"), "MP304",
+     "its h_0 must have the shape [1, 5, 4], not float32[1, 2, 4]"),
+    ("RNN", CELL, ("float32[0, 2, 3]",), "MP307",
+     "its input float32[0, 2, 3] is a sequence of no length"),
+    ("RNN", CELL, (SEQUENCE, "float64[1, 2, 4]"), "MP306",
+     "its parameters are float32, but its h_0 is float64[1, 2, 4]"),
+    ("GRUCell", CELL, ("float32[2, 3]", "float32[3, 4]"), "MP304",
+     "its hx must have the shape [2, 4], not float32[3, 4]"),
+    ("LSTMCell", CELL, ("float32[2, 3]", None, "float32[2, 4]"), "MP304",
+     "it has the input c_0, but not h_0: give both or neither"),
+    ("MultiheadAttention", {**HEADS, "num_heads": 3}, (X, X, X), "MP308",
+     "embed_dim 4 is not a multiple of num_heads 3"),
+    ("MultiheadAttention", HEADS, (X, "float32[5, 4]", X), "MP302",
+     "its query float32[5, 2, 4] has 3 axes, its key float32[5, 4] 2"),
+    ("MultiheadAttention", HEADS, (X, X, "float32[6, 2, 4]"), "MP304",
+     "its value must have the shape [5, 2, 4], not float32[6, 2, 4]"),
+    ("MultiheadAttention", {**HEADS, "kdim": 3}, (X, X, X), "MP304",
+     "its key must have the shape [5, 2, 3], not float32[5, 2, 4]"),
+    ("MultiheadAttention", HEADS, (X, X, X, "float32[5, 2]"), "MP304",
+     "its key_padding_mask must have the shape [2, 5], not float32[5, 2]"),
+    ("MultiheadAttention", HEADS, (X, X, X, "int64[2, 5]"), "MP306",
+     "its key_padding_mask must be bool or float32, not int64[2, 5]"),
+    ("MultiheadAttention", HEADS, (X, X, X, None, "float32[2, 5, 5]"), "MP304",
+     "its attn_mask must have the shape [4, 5, 5], not float32[2, 5, 5]"),
+    ("MultiheadAttention", HEADS, (X, X, X, None, "float32[5]"), "MP302",
+     "its attn_mask must have the shape [5, 5] or [4, 5, 5], not float32[5]"),
+    ("MultiheadAttention", HEADS, (X, X, X, None, "float64[5, 5]"), "MP306",
+     "its attn_mask must be bool or float32, not float64[5, 5]"),
+    ("MultiheadAttention", {**HEADS, "is_causal": True}, (X, X, X), "MP304",
+     "is_causal says something about attn_mask, which is not given"),
+    ("TransformerEncoderLayer", {**MODEL, "nhead": 3}, (X,), "MP308",
+     "d_model 4 is not a multiple of nhead 3"),
+    ("TransformerEncoderLayer", {**MODEL, "is_causal": True}, (X,), "MP304",
+     "is_causal says something about src_mask, which is not given"),
+    ("TransformerEncoder", {**MODEL, "num_layers": 1}, (X, "bool[2, 5]"), "MP304",
+     "its mask must have the shape [5, 5], not bool[2, 5]"),
+    ("TransformerDecoder", {**MODEL, "num_layers": 1}, (X, "float32[5, 3, 4]"), "MP304",
+     "its memory must have the shape [5, 2, 4], not float32[5, 3, 4]"),
+    ("TransformerDecoderLayer", MODEL, (X, "float32[5, 4]"), "MP302",
+     "its first input float32[5, 2, 4] has 3 axes, its memory float32[5, 4] has 2"),
+    ("Transformer", BOTH, (X, "float32[5, 3, 4]"), "MP304",
+     "its tgt must have the shape [5, 2, 4], not float32[5, 3, 4]"),
+    ("Transformer", BOTH, (X, X, None, None, "bool[4, 5]"), "MP304",
+     "its memory_mask must have the shape [5, 5], not bool[4, 5]"),
+    ("Flatten", {"start_dim": 2, "end_dim": 1}, (IMAGE,), "MP302",
+     "start_dim 2 is behind end_dim 1 in its input float32[2, 4, 6, 6]"),
+    ("Flatten", {}, ("float32[]",), "MP302",
+     "axis 1 does not exist in its input float32[]"),
+    ("Unflatten", {"dim": 1, "unflattened_size": (3, -1)}, (IMAGE,), "MP304",
+     "unflattened_size [3, -1] doesn't divide axis 1 of its input float32[2, 4, 6, 6], which is 4"),
+    ("Unflatten", {"dim": 1, "unflattened_size": (2, 3)}, (IMAGE,), "MP304",
+     "unflattened_size [2, 3] doesn't divide axis 1 of its input float32[2, 4, 6, 6], which is 4"),
+    ("Unflatten", {"dim": 1, "unflattened_size": (-1, -1)}, (IMAGE,), "MP308",
+     "unflattened_size [-1, -1] must have a size at least, -1 once at most, and 0 only without -1"),
+    ("Unflatten", {"dim": 1, "unflattened_size": ()}, (IMAGE,), "MP308",
+     "unflattened_size [] must have a size at least, -1 once at most, and 0 only without -1"),
+    ("Unflatten", {"dim": 1, "unflattened_size": (0, -1)}, (IMAGE,), "MP308",
+     "unflattened_size [0, -1] must have a size at least, -1 once at most, and 0 only without -1"),
+    ("Unfold", {"kernel_size": 7}, (IMAGE,), "MP307",
+     "its kernel is 7 wide, more than the 6 of its input float32[2, 4, 6, 6]"),
+    ("Fold", {"output_size": 4, "kernel_size": 2}, ("float32[2, 6, 9]",), "MP304",
+     "its input float32[2, 6, 9] has 6 rows, which is not a multiple of the 4 elements of its window"),
+    ("Fold", {"output_size": 4, "kernel_size": 2}, ("float32[2, 8, 8]",), "MP304",
+     "a window has 9 positions in output_size [4, 4], but the last axis of its input float32[2, 8, 8] is 8"),
+    ("Fold", {"output_size": 2, "kernel_size": 3}, ("float32[2, 9, 1]",), "MP308",
+     "kernel_size [3, 3] with dilation [1, 1] is larger than output_size [2, 2] with padding [0, 0]"),
+    ("PixelShuffle", {"upscale_factor": 3}, (IMAGE,), "MP304",
+     "its input float32[2, 4, 6, 6] has 4 channels, which is not a multiple of upscale_factor 3, squared"),
+    ("PixelUnshuffle", {"downscale_factor": 4}, (IMAGE,), "MP304",
+     "its input float32[2, 4, 6, 6] has 6 rows or columns, which is not a multiple of downscale_factor 4"),
+    ("ChannelShuffle", {"groups": 3}, (IMAGE,), "MP304",
+     "its input float32[2, 4, 6, 6] has 4 channels, which is not a multiple of groups 3"),
+    ("Upsample", {}, (IMAGE,), "MP308",
+     "it needs size or scale_factor, and has neither"),
+    ("Upsample", {"size": 3, "scale_factor": 2.0}, (IMAGE,), "MP308",
+     "it needs size or scale_factor, and has both of them"),
+    ("Upsample", {"size": 3, "align_corners": True}, (IMAGE,), "MP308",
+     "align_corners says nothing in mode 'nearest'"),
+    ("Upsample", {"size": 3, "mode": "linear"}, (IMAGE,), "MP302",
+     "mode 'linear' needs 3 axes, its input float32[2, 4, 6, 6] has 4"),
+    ("Upsample", {"size": (3,)}, (IMAGE,), "MP302",
+     "size is a list of 1, but its input float32[2, 4, 6, 6] has 2 axes behind batch and channels"),
+    ("Upsample", {"scale_factor": (1.0, 2.0, 3.0)}, (IMAGE,), "MP302",
+     "scale_factor is a list of 3, but its input float32[2, 4, 6, 6] has 2 axes behind batch and channels"),
+    ("Upsample", {"scale_factor": 0.1}, (IMAGE,), "MP307",
+     "scale_factor 0.1 makes 0 of the 6 of its input float32[2, 4, 6, 6]"),
+    ("Upsample", {"size": 3, "recompute_scale_factor": True}, (IMAGE,), "MP308",
+     "recompute_scale_factor needs scale_factor"),
+    ("CosineSimilarity", {"dim": 4}, (IMAGE, IMAGE), "MP302",
+     "axis 4 does not exist in its input float32[2, 4, 6, 6]"),
+    ("CosineSimilarity", {}, (IMAGE, "float32[2, 3]"), "MP305",
+     "shapes [2, 4, 6, 6] and [2, 3] don't broadcast: 6 against 2"),
+    ("PairwiseDistance", {}, ("float32[2, 3]", "float32[2, 2]"), "MP305",
+     "shapes [2, 3] and [2, 2] don't broadcast: 3 against 2"),
+    ("PairwiseDistance", {}, ("float32[2, 3]", "bool[2, 3]"), "MP306",
+     "its x2 bool[2, 3] is not of numbers"),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("name", "settings", "inputs", "code", "message"), WRONG)
+def test_rule_and_torch_refuse(
+    name: str, settings: dict[str, Any], inputs: tuple[str | None, ...], code: str, message: str
+) -> None:
+    refused_by_both(name, settings, inputs, code, message)
