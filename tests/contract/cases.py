@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import pytest
 import torch
 
 from modelpack.backends.torch.bindings import ROWS
@@ -15,8 +16,8 @@ from modelpack.backends.torch.rows import ModuleRow, OperationRow
 from modelpack.dims import Expr, evaluate, symbols
 from modelpack.dtypes import DType
 from modelpack.layers import BUILTIN, Layer, LayerType
-from modelpack.layers.base import Example
-from modelpack.tensors import TensorSpec
+from modelpack.layers.base import Example, example
+from modelpack.tensors import Mismatch, TensorSpec
 
 BATCH_SIZES = (2, 5)
 
@@ -143,3 +144,22 @@ def spec_of(tensor: torch.Tensor) -> TensorSpec:
 
 def bits(tensor: torch.Tensor) -> bytes:
     return tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+
+
+def refused_by_both(
+    name: str, settings: dict[str, Any], inputs: Sequence[str | None], code: str, message: str
+) -> None:
+    """Assert that a rule refuses these settings and inputs with this code and message, and torch with any error."""
+    layer_type, row = BUILTIN[name], ROWS[name]
+    assert isinstance(row, ModuleRow)
+    case = example(*inputs)
+    layer = layer_type.instance(
+        {key: layer_type.settings[key].kind.read(value) for key, value in settings.items()}
+    )
+    with pytest.raises(Mismatch) as caught:
+        layer_type.infer(layer, case.inputs)
+    assert (caught.value.code, caught.value.message) == (code, message)
+    tensors = tensors_of(inputs_of(case, 2))
+    with pytest.raises(Exception) as refused:  # noqa: PT011  (torch has no error type of its own)
+        run(layer, row, original(layer, row), tensors)
+    assert "tests/contract" not in str(refused.traceback[-1].path), "an error of ours, not torch's"

@@ -6,12 +6,7 @@ from typing import Any
 
 import pytest
 
-from modelpack.backends.torch.bindings import ROWS
-from modelpack.backends.torch.rows import ModuleRow
-from modelpack.layers import BUILTIN, Layer
-from modelpack.layers.base import example
-from modelpack.tensors import Mismatch
-from tests.contract.cases import inputs_of, original, run, tensors_of
+from tests.contract.cases import refused_by_both
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -277,14 +272,4 @@ WRONG: list[tuple[str, dict[str, Any], tuple[str, ...], str, str]] = [
 def test_rule_and_torch_refuse(
     name: str, settings: dict[str, Any], inputs: tuple[str, ...], code: str, message: str
 ) -> None:
-    layer_type, row = BUILTIN[name], ROWS[name]
-    assert isinstance(row, ModuleRow)
-    case = example(*inputs)
-    layer: Layer = layer_type.instance(settings)
-    with pytest.raises(Mismatch) as caught:
-        layer_type.infer(layer, case.inputs)
-    assert (caught.value.code, caught.value.message) == (code, message)
-    specs = inputs_of(case, 2)
-    with pytest.raises(Exception) as refused:  # noqa: PT011  (torch has no error type of its own)
-        run(row, original(layer, row), tensors_of(specs))
-    assert not isinstance(refused.value, Mismatch)
+    refused_by_both(name, settings, inputs, code, message)
