@@ -14,6 +14,7 @@ from functools import lru_cache
 __all__ = [
     "Dim",
     "Expr",
+    "TooComplex",
     "ceil_div",
     "evaluate",
     "floor_div",
@@ -33,6 +34,10 @@ class Symbol:
 
     name: str
 
+    @property
+    def size(self) -> int:
+        return 1
+
     def __str__(self) -> str:
         return self.name
 
@@ -44,6 +49,10 @@ class Call:
     function: str
     left: Dim
     right: Dim
+
+    @property
+    def size(self) -> int:
+        return 1 + _size(self.left) + _size(self.right)
 
     def __str__(self) -> str:
         if self.function in ("max", "min"):
@@ -57,9 +66,13 @@ Monomial = tuple[Atom, ...]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Expr:
-    """A polynomial that isn't constant; `terms` are ordered and no coefficient is 0."""
+    """A polynomial that isn't constant; `terms` are ordered and no coefficient is 0.
+
+    `size` counts its symbols and functions as they would be written out.
+    """
 
     terms: tuple[tuple[Monomial, int], ...]
+    size: int
     _hash: int
 
     def __eq__(self, other: object) -> bool:
@@ -112,6 +125,14 @@ class Expr:
 
 
 Dim = int | Expr
+
+MAX_SIZE = 1000
+"""Largest expression. Shared parts make an expression small in memory and huge when written; layers upon layers could
+square it again and again."""
+
+
+class TooComplex(ArithmeticError):  # noqa: N818  (named as ZeroDivisionError's siblings are: for what happened)
+    """An expression outgrew `MAX_SIZE`."""
 
 
 def symbol(name: str) -> Expr:
@@ -226,7 +247,14 @@ def _atom(atom: Atom) -> Expr:
 
 
 def _expr(terms: tuple[tuple[Monomial, int], ...]) -> Expr:
-    return Expr(terms, hash(terms))
+    size = sum(1 + sum(atom.size for atom in monomial) for monomial, _ in terms)
+    if size > MAX_SIZE:
+        raise TooComplex(f"a size would be an expression of more than {MAX_SIZE} parts")
+    return Expr(terms, size, hash(terms))
+
+
+def _size(dim: Dim) -> int:
+    return 1 if isinstance(dim, int) else dim.size
 
 
 def _terms(dim: Dim) -> dict[Monomial, int]:
@@ -270,6 +298,8 @@ def _multiply(left: Dim, right: Dim) -> Dim:
         return _scale(left, right)
     if isinstance(left, int):
         return _scale(right, left)
+    if len(left.terms) * len(right.terms) > MAX_SIZE:
+        raise TooComplex(f"a product of sums would have more than {MAX_SIZE} terms")
     terms: dict[Monomial, int] = {}
     for m1, c1 in left.terms:
         for m2, c2 in right.terms:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from modelpack.dims import FUNCTIONS, Dim, symbol
+from modelpack.dims import FUNCTIONS, Dim, TooComplex, symbol
 
 __all__ = ["MAX_LENGTH", "ExpressionError", "parse_dim"]
 
@@ -18,7 +18,6 @@ MAX_LENGTH = 256
 """Longest expression in characters; also bounds the depth of the parser's recursion and the work of expanding."""
 
 _MAX_PARENTHESES = 16
-_MAX_TERMS = 64
 _NAME = re.compile(r"\$?[A-Za-z_][A-Za-z0-9_]*")
 _TOKEN = re.compile(r"\s*(//|[-+*%(),]|\$?[A-Za-z_][A-Za-z0-9_]*|[0-9]+)")
 
@@ -43,6 +42,8 @@ def parse_dim(text: str) -> Dim:
         value = parser.sum()
     except ZeroDivisionError:
         raise ExpressionError(f"'{text}' divides by zero") from None
+    except TooComplex as error:
+        raise ExpressionError(f"'{text}' is too complex: {error}") from None
     if parser.peek():
         raise ExpressionError(f"'{text}' has '{parser.peek()}' where it should end")
     return value
@@ -92,7 +93,7 @@ class _Parser:
         while self.peek() in ("*", "//", "%"):
             operator = self._take()
             right = self._factor()
-            value = _bounded(value * right) if operator == "*" else FUNCTIONS[operator](value, right)
+            value = value * right if operator == "*" else FUNCTIONS[operator](value, right)
         return value
 
     def _factor(self) -> Dim:
@@ -132,9 +133,3 @@ class _Parser:
         self._at += 1
         return token
 
-
-def _bounded(value: Dim) -> Dim:
-    """A product of sums grows with the product of their lengths: stop before it does."""
-    if not isinstance(value, int) and len(value.terms) > _MAX_TERMS:
-        raise ExpressionError(f"the expression expands to more than {_MAX_TERMS} terms")
-    return value

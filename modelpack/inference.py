@@ -9,7 +9,7 @@ from typing import Any, cast
 from modelpack.architecture import ARGUMENT_KINDS, Apply, Architecture, Block, ByMode, Call, Node, Use
 from modelpack.binding import Scope, bind_dims, is_symbolic, match_structure, resolve
 from modelpack.budget import Budget
-from modelpack.dims import Dim, Expr
+from modelpack.dims import Dim, Expr, TooComplex
 from modelpack.layers.kinds import Literal
 from modelpack.leaves import infer_leaf, make_leaf
 from modelpack.network import Again, Body, Child, Leaf, Slot, Specs, Step, TensorEntry, Wiring
@@ -58,6 +58,8 @@ class Inference:
         self._bodies: dict[object, Body | None] = {}
         self._leaves: dict[int, Leaf] = {}
         self._spent = 0
+        written = sum(len(block.nodes) for block in (architecture.main, *architecture.blocks.values()))
+        self._most = budget.inferences + 4 * written
 
     def body(
         self,
@@ -157,6 +159,9 @@ class Inference:
             inputs = [self._follow(each, run) for each in wired.inputs]
             return self._repeated(node, inputs, run)
         except _Silent:
+            return None
+        except TooComplex as error:
+            self._tell(Mismatch(str(error), code="MP335"), node.place, f"{run.path}layers.{node.name}")
             return None
         except Mismatch as error:
             at = node.places.get(error.setting, node.place) if error.setting else node.place

@@ -16,7 +16,7 @@ class Limits:
     The data of tensors has no limit: it is mapped or read span by span, never as a whole unasked.
     """
 
-    architecture_bytes: int = 16 * _MB
+    architecture_bytes: int = 8 << 20
     manifest_bytes: int = 16 * _MB
     header_bytes: int = 16 * _MB
     """Of one safetensors header; the format itself allows 100 MB."""

@@ -10,7 +10,7 @@ from modelpack.layers import LayerType
 from modelpack.layers.base import Setting
 from modelpack.layers.initial import INITIALISERS, Init
 from modelpack.layers.kinds import Integer, Literal, has_arguments
-from modelpack.reading import PATH, Problems, describe, literal, nearest, suggestion
+from modelpack.reading import PATH, Problems, describe, literal, nearest
 
 __all__ = ["NodeReader"]
 
@@ -91,7 +91,7 @@ class NodeReader:
         return found or Call(""), places
 
     def _unknown(self, key: str, value: source.Value, at: tuple[int, int], path: str) -> None:
-        near = suggestion(key, (*self._types, "use", "call", "with", *_COMMON))
+        near = self._problems.suggestion(key, (*self._types, "use", "call", "with", *_COMMON))
         if ":" in key or "." in key:
             near = "types of third parties are allowed by the caller, never by the file; nothing is imported"
         self._problems.add("MP201", f"unknown layer type '{key}'", at, path, near)

@@ -11,7 +11,7 @@ from modelpack.architecture import Position
 from modelpack.errors import Place, Problem
 from modelpack.layers.kinds import Literal, show
 
-__all__ = ["NAME", "PATH", "Problems", "describe", "literal", "nearest", "suggestion"]
+__all__ = ["NAME", "PATH", "Problems", "describe", "literal", "nearest"]
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 """Inputs, arguments, dimensions and blocks."""
@@ -20,12 +20,17 @@ PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*(\.[A-Za-z0-9_][A-Za-z0-9_-]*)*")
 """Nodes and tensors: module paths, whose segments may be numbers (`features.0`)."""
 
 
+_MOST_COMPARISONS = 20_000
+"""Names that are compared for hints in one document: each takes some 20 microseconds."""
+
+
 class Problems:
     """What is wrong so far, in one document."""
 
     def __init__(self, file: str) -> None:
         self.file = file
         self.found: list[Problem] = []
+        self._comparisons = _MOST_COMPARISONS
 
     def add(
         self, code: str, message: str, at: Position | None = None, path: str = "", hint: str | None = None
@@ -61,18 +66,19 @@ class Problems:
         self, code: str, what: str, name: str, known: Iterable[str], at: Position | None, path: str
     ) -> None:
         """A name that nothing has, with the nearest that something has."""
-        self.add(code, f"unknown {what} '{name}'", at, path, suggestion(name, known))
+        self.add(code, f"unknown {what} '{name}'", at, path, self.suggestion(name, known))
+
+    def suggestion(self, name: str, known: Iterable[str]) -> str | None:
+        """A hint with the known name that is nearest to `name`; none when a hostile text has used up the time for that."""
+        names = list(known)
+        self._comparisons -= len(names)
+        near = nearest(name, names) if self._comparisons > 0 else None
+        return f"did you mean '{near}'?" if near else None
 
     def keys(self, value: source.Mapping, known: tuple[str, ...], path: str) -> None:
         """Every key of `value` is one of `known`."""
         for key in value.entries.keys() - set(known):
             self.unknown("MP202", "key", key, known, value.key_places[key], path)
-
-
-def suggestion(name: str, known: Iterable[str]) -> str | None:
-    """A hint with the known name that is nearest to `name`."""
-    near = nearest(name, known)
-    return f"did you mean '{near}'?" if near else None
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

@@ -1,0 +1,118 @@
+"""Integer expressions: their normal form has the value that Python would give, and their text reads back."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelpack.dims import (
+    MAX_SIZE,
+    TooComplex,
+    ceil_div,
+    evaluate,
+    floor_div,
+    may_equal,
+    substitute,
+    symbol,
+    symbols,
+)
+from modelpack.expressions import MAX_LENGTH, ExpressionError, parse_dim
+
+BATCH, HEIGHT = symbol("batch"), symbol("height")
+VALUES = st.fixed_dictionaries({name: st.integers(-5, 30) for name in ("a", "b", "$c")})
+TEXTS = st.recursive(
+    st.integers(0, 9).map(str) | st.sampled_from(["a", "b", "$c"]),
+    lambda inner: (
+        st.builds("({} {} {})".format, inner, st.sampled_from(["+", "-", "*", "//", "%"]), inner)
+        | st.builds("{}({}, {})".format, st.sampled_from(["max", "min"]), inner, inner)
+        | st.builds("-{}".format, inner)
+    ),
+    max_leaves=6,
+)
+
+
+@given(TEXTS, VALUES)
+def test_the_value_is_pythons(text, values):
+    names = {"a": values["a"], "b": values["b"], "c": values["$c"], "max": max, "min": min}
+    try:
+        wanted = eval(text.replace("$c", "c"), names)
+        found = evaluate(parse_dim(text), values)
+    except (ZeroDivisionError, ExpressionError):
+        return  # 0 * (1 // 0) is 0 here and an error there
+    assert found == wanted
+
+
+@given(TEXTS)
+def test_text_reads_back(text):
+    try:
+        dim = parse_dim(text)
+    except ExpressionError:
+        return
+    assert len(str(dim)) > MAX_LENGTH or parse_dim(str(dim)) == dim
+
+
+@pytest.mark.parametrize(
+    ("written", "normal"),
+    [
+        ("batch + batch", "2*batch"),
+        ("(height + 2 * 3 - 7) // 2 + 1", "(height + 1) // 2"),
+        ("((height - 1) // 2 + 1 - 1) // 2 + 1", "(height + 3) // 4"),
+        ("batch * heads * 4 // heads", "4*batch"),
+        ("(batch * height + batch) // batch", "height + 1"),
+        ("(4 * batch + 2) % 4", "2"),
+        ("max(batch + 1, batch)", "batch + 1"),
+        ("-(batch // 2)", "-(batch // 2)"),
+    ],
+)
+def test_normal_forms(written, normal):
+    assert str(parse_dim(written)) == normal
+
+
+def test_what_may_be_equal():
+    assert may_equal(BATCH + BATCH, 2 * BATCH)
+    assert not may_equal(BATCH, BATCH + 1)
+    assert not may_equal(BATCH, HEIGHT)
+    assert not may_equal(3, 4)
+    assert may_equal(floor_div(HEIGHT, 2) * 2, HEIGHT)
+
+
+def test_substitution_keeps_what_has_no_value():
+    dim = substitute(BATCH * HEIGHT + ceil_div(HEIGHT, 2), {"height": 5})
+    assert str(dim) == "5*batch + 3"
+    assert symbols(dim) == {"batch"}
+    with pytest.raises(KeyError):
+        evaluate(dim, {})
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "'its end' stands where a number or a name should"),
+        ("batch /2", "'batch /2' has '/', which integer arithmetic has not"),
+        ("batch heads", "'batch heads' has 'heads' where it should end"),
+        ("max(batch)", "')' stands where ',' should"),
+        ("(batch", "'its end' stands where ')' should"),
+        ("batch // 0", "'batch // 0' divides by zero"),
+        ("2 ** batch", "'*' stands where a number or a name should"),
+        ("(" * 20 + "1" + ")" * 20, f"'{'(' * 20}1{')' * 20}' nests parentheses deeper than 16"),
+        ("a" * 300, "an expression may have 256 characters, this one has 300"),
+        ("a.b", "'a.b' has '.', which integer arithmetic has not"),
+    ],
+)
+def test_what_is_no_expression(text, message):
+    with pytest.raises(ExpressionError) as caught:
+        parse_dim(text)
+    assert str(caught.value) == message
+
+
+def test_expressions_that_outgrow_all_bounds_are_refused():
+    dim = BATCH
+    with pytest.raises(TooComplex):
+        for _ in range(100):
+            dim = floor_div(dim, 2) + floor_div(dim, 3)
+    product = BATCH
+    with pytest.raises(TooComplex):
+        for number in range(100):
+            product = product * (symbol(f"d{number}") + 1)
+    assert product.size <= MAX_SIZE
