@@ -145,7 +145,7 @@ class _Check:
 
     def _weight_files(self) -> Iterator[WeightFile]:
         for weights in (self._pack.weights, self._pack.samples):
-            yield from weights.files if weights else ()
+            yield from () if weights is None else weights.files
 
     def _digest(self, name: str, window: Window, start: int, stop: int) -> bytes:
         return digests.of_bytes(self._read(name, window, start, stop))
