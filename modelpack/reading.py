@@ -70,9 +70,11 @@ class Problems:
 
     def suggestion(self, name: str, known: Iterable[str]) -> str | None:
         """A hint with the known name that is nearest to `name`; none when a hostile text has used up the time for that."""
+        if self._comparisons <= 0:
+            return None
         names = list(known)
         self._comparisons -= len(names)
-        near = nearest(name, names) if self._comparisons > 0 else None
+        near = nearest(name, names)
         return f"did you mean '{near}'?" if near else None
 
     def keys(self, value: source.Mapping, known: tuple[str, ...], path: str) -> None:

@@ -212,8 +212,7 @@ class _Wirer:
         if action_of(node, self._earlier, self._blocks) is not None:
             return True
         name = call.target
-        later = any(name == each or name.startswith(f"{each}.") for each in self._later)
-        if later:
+        if self._comes_later(name):
             self._add("MP311", f"calls '{name}', which comes later", at, path)
         else:
             self._problems.unknown("MP315", "layer to call", name, self._earlier, at, f"{self._path}{path}")
@@ -248,11 +247,15 @@ class _Wirer:
     def _unknown_reference(self, name: str, node: Node, path: str) -> None:
         if name == node.name:
             self._add("MP311", "takes its own output", node.place, path)
-        elif any(name == each or name.startswith(f"{each}.") for each in self._later):
+        elif self._comes_later(name):
             self._add("MP311", f"takes '{name}', which comes later", node.place, path, _ORDER)
         else:
-            known = [each for each in self._slots if each != node.name]
-            self._problems.unknown("MP310", "input", name, known, node.place, f"{self._path}{path}")
+            self._problems.unknown("MP310", "input", name, self._slots, node.place, f"{self._path}{path}")
+
+    def _comes_later(self, name: str) -> bool:
+        """Whether `name` is a later layer's, or a port or a part of one."""
+        parts = name.split(".")
+        return any(".".join(parts[:count]) in self._later for count in range(1, len(parts) + 1))
 
     def _outputs(self) -> Wiring:
         given = self._block.outputs
