@@ -1,0 +1,192 @@
+"""The command line. Exit status: 0 fine, 1 problems were found, 2 the command could not run.
+
+Each command imports what it needs: `check` and `show` never a framework, and nothing draws where nobody looks.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from modelpack.errors import ModelpackError, Problem
+
+if TYPE_CHECKING:
+    from modelpack.network import Network
+    from modelpack.pack import Pack
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="modelpack",
+    help="Networks that need no source code: check, show, verify, pack and initialise them.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+PackPath = Annotated[Path, typer.Argument(help="A pack: a directory, or a .modelpack file.")]
+
+
+def main() -> None:
+    """Run the command that `sys.argv` names."""
+    app()
+
+
+@app.callback(invoke_without_command=True)
+def root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        from modelpack import __version__
+
+        print(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def check(
+    paths: Annotated[list[Path], typer.Argument(help="Architecture files (.yaml) and packs.")], as_json: Json = False
+) -> None:
+    """Check architectures, and packs with their weights' names, shapes and dtypes; no framework is needed."""
+    results = [(path, *_checked(path)) for path in paths]
+    if as_json:
+        print(json.dumps([_result_document(*result) for result in results], indent=2, ensure_ascii=False))
+    else:
+        for path, network, problems in results:
+            print("\n".join(map(str, problems)) if network is None else f"{path}: sound ({_size(network)})")
+    codes = [problem.code for _, _, problems in results for problem in problems]
+    # Nothing there to check is a slip of whoever called, not a fault of a file.
+    raise typer.Exit(0 if not codes else 2 if "MP501" in codes else 1)
+
+
+@app.command()
+def show(path: Annotated[Path, typer.Argument(help="An architecture file or a pack.")], as_json: Json = False) -> None:
+    """Print the layers with their output shapes and parameter counts; no framework is needed."""
+    with _reporting():
+        from modelpack import api
+        from modelpack.summary import summarize
+
+        summary = summarize(api.check(path))
+    if as_json:
+        print(json.dumps(asdict(summary), indent=2, ensure_ascii=False))
+        return
+    from modelpack.console import print_summary
+
+    print_summary(summary)
+
+
+@app.command()
+def verify(path: PackPath) -> None:
+    """Check a pack, compare every byte with its digests, and run its samples where torch is installed."""
+    with _reporting():
+        from modelpack import api
+        from modelpack.console import human_bytes, progress_bar
+        from modelpack.pack import verify_digests
+
+        with api.open(path) as opened:
+            print(f"architecture and weights agree ({_size(opened.network)})")
+            with progress_bar("digests") as advance:
+                verify_digests(opened.pack, lambda _, done, total: advance(done, total))
+            total = sum(window.size for window in opened.pack.files.values())
+            print(f"digests agree ({len(opened.pack.files)} files, {human_bytes(total)})")
+            print(_verify_samples(opened.pack))
+
+
+@app.command()
+def pack(
+    directory: Annotated[Path, typer.Argument(help="A pack as a directory.")],
+    file: Annotated[Path, typer.Argument(help="The file to write, ending in .modelpack.")],
+) -> None:
+    """Make one file of a pack that is a directory."""
+    from modelpack.pack import SUFFIX
+
+    if file.suffix != SUFFIX:
+        raise typer.BadParameter(f"the file's name must end in {SUFFIX}", param_hint="FILE")
+    _copy(directory, file)
+
+
+@app.command()
+def unpack(
+    file: Annotated[Path, typer.Argument(help="A .modelpack file.")],
+    directory: Annotated[Path, typer.Argument(help="The directory to write.")],
+) -> None:
+    """Make a directory of a pack that is one file."""
+    from modelpack.pack import SUFFIX
+
+    if directory.suffix == SUFFIX:
+        raise typer.BadParameter(f"a directory's name must not end in {SUFFIX}", param_hint="DIRECTORY")
+    _copy(file, directory)
+
+
+class SchemaName(str, Enum):
+    """The documents that have a schema."""
+
+    architecture = "architecture"
+    manifest = "manifest"
+
+
+@app.command()
+def schema(name: Annotated[SchemaName, typer.Argument(help="Of what.")] = SchemaName.architecture) -> None:
+    """Print the JSON Schema of an architecture or a manifest."""
+    from modelpack.generate import schema_text
+
+    sys.stdout.write(schema_text(name.value))
+
+
+# ---------------------------------------------------------------------------------------------- steps
+
+
+@contextmanager
+def _reporting() -> Iterator[None]:
+    """Problems go to standard error, one after the other, and end the command."""
+    try:
+        yield
+    except ModelpackError as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(2 if any(problem.code == "MP501" for problem in error.problems) else 1) from None
+    except OSError as error:
+        print(f"{error.filename}: {error.strerror}", file=sys.stderr)
+        raise typer.Exit(2) from None
+
+
+def _checked(path: Path) -> tuple[Network | None, tuple[Problem, ...]]:
+    from modelpack import api
+
+    try:
+        return api.check(path), ()
+    except ModelpackError as error:
+        return None, error.problems
+    except OSError as error:
+        return None, (Problem("MP501", error.strerror or str(error), path=str(path)),)
+
+
+def _result_document(path: Path, network: Network | None, problems: tuple[Problem, ...]) -> dict[str, object]:
+    told = [asdict(problem) for problem in problems]
+    return {"path": str(path), "sound": network is not None, "problems": told}
+
+
+def _size(network: Network) -> str:
+    from modelpack.summary import summarize
+
+    summary = summarize(network)
+    return f"{len(summary.rows)} layers, {summary.parameters:,} parameters"
+
+
+def _copy(source: Path, target: Path) -> None:
+    with _reporting():
+        from modelpack.console import progress_bar
+        from modelpack.pack import copy_pack
+
+        with progress_bar(target.name) as advance:
+            copy_pack(source, target, progress=advance)
+        print(f"wrote {target}")
+def _verify_samples(pack: Pack) -> str:
+    return ''

@@ -1,0 +1,83 @@
+"""Network -> Summary: one row a layer, with output shapes and counts, for `modelpack show`; no framework is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import prod
+
+from modelpack.match import stored_names
+from modelpack.network import Again, Body, Child, Leaf, Network, Specs, Step
+from modelpack.tensors import TensorSpec
+
+__all__ = ["Row", "Summary", "spec_text", "summarize"]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A layer, operation, block or call. `elements` are those of its own tensors, which a call shares: it has none."""
+
+    name: str
+    kind: str
+    outputs: str
+    elements: int
+    depth: int
+    """how many blocks it is inside"""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a network is, in numbers. Elements are counted once where tensors are tied."""
+
+    name: str
+    inputs: Mapping[str, str]
+    rows: tuple[Row, ...]
+    outputs: str
+    parameters: int
+    trainable: int
+    buffers: int
+    bytes: int
+    """of all parameters and saved buffers"""
+
+
+def summarize(network: Network) -> Summary:
+    """The rows of `network` in the order of its steps, a block before what is in it, and the sums."""
+    entries = stored_names(network).values()
+    return Summary(
+        name=network.architecture.name,
+        inputs={name: spec_text(specs) for name, specs in network.inputs.items()},
+        rows=tuple(_rows(network.main, "", 0)),
+        outputs=spec_text(network.outputs),
+        parameters=sum(prod(each.shape) for each in entries if each.is_parameter),
+        trainable=sum(prod(each.shape) for each in entries if each.requires_grad),
+        buffers=sum(prod(each.shape) for each in entries if not each.is_parameter),
+        bytes=sum((prod(each.shape) * each.dtype.bits + 7) // 8 for each in entries if each.persistent),
+    )
+
+
+def spec_text(specs: Specs) -> str:
+    """Specs as they would be written: `float32[batch, 10]`, several in brackets or braces."""
+    if isinstance(specs, TensorSpec):
+        return str(specs)
+    if isinstance(specs, tuple):
+        return f"({', '.join(map(spec_text, specs))})"
+    if isinstance(specs, Mapping):
+        return f"{{{', '.join(f'{name}: {spec_text(each)}' for name, each in specs.items())}}}"
+    return "nothing"
+
+
+def _rows(body: Body, prefix: str, depth: int) -> Iterator[Row]:
+    for step in body.steps:
+        kind, elements = _kind_and_elements(step)
+        yield Row(prefix + step.name, kind, spec_text(step.outputs), elements, depth)
+        if isinstance(step.does, Child):
+            yield from _rows(step.does.body, f"{prefix}{step.name}.", depth + 1)
+
+
+def _kind_and_elements(step: Step) -> tuple[str, int]:
+    does = step.does
+    if isinstance(does, Leaf):
+        return does.eval.type.name, sum(prod(tensor.shape) for tensor in does.eval.tensors())
+    if isinstance(does, Again):
+        return f"call {does.target}", 0
+    return does.body.name, sum(prod(entry.shape) for entry in does.body.raw)
