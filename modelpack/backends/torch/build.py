@@ -12,16 +12,18 @@ from modelpack.backends.torch.bindings import ROWS
 from modelpack.backends.torch.dtypes import to_torch
 from modelpack.backends.torch.modules import make
 from modelpack.backends.torch.program import compile_body, row_of
+from modelpack.backends.torch.prototypes import Prototypes
 from modelpack.backends.torch.rows import ModuleRow, Row
 from modelpack.backends.torch.run import BlockModule, Container, block_class, descend
 from modelpack.errors import BuildError, Problem
+from modelpack.layers import Layer
 from modelpack.network import Again, Body, Child, Leaf, Network, Step, TensorEntry
 
 __all__ = ["build"]
 
 Switch = tuple[tuple[str, ...], tuple[dict[str, Any], dict[str, Any]]]
 
-TAKEN = frozenset(dir(nn.Module())) | frozenset(dir(BlockModule))
+TAKEN = frozenset(dir(nn.Module())) | frozenset(dir(BlockModule)) | frozenset(BlockModule.__annotations__)
 """Names that mean something on every module: a submodule called so could not be reached, or would break the module."""
 
 
@@ -42,18 +44,25 @@ def build(network: Network, device: torch.device | str = "meta", rows: Mapping[s
             parameter = owner._parameters[name]
             if parameter is not None:
                 parameter.requires_grad_(False)
-    return module.train()
+    # Modules come in train mode, unless told: what is frozen must not, whatever it was copied from.
+    return module.train() if builder.has_frozen else module
 
 
 class _Builder:
-    """Bodies and layers that are alike are one object in a network, so what is made of them is made once."""
+    """Bodies that are alike are one object in a network: the first becomes a module, the others copies of it; so with layers."""
 
     def __init__(self, device: torch.device, rows: Mapping[str, Row]) -> None:
         self._device = device
         self._rows = rows
+        self._blocks = Prototypes[Body]()
         self._classes: dict[Body, type[BlockModule]] = {}
+        self._layers = Prototypes[str]()
+        self.has_frozen = False
 
     def block(self, body: Body, *, outermost: bool = False) -> nn.Module:
+        return self._blocks.another(body) or self._blocks.add(body, self._new_block(body, outermost))
+
+    def _new_block(self, body: Body, outermost: bool) -> BlockModule:
         module = self._class(body, outermost)()
         names = _Names(body, self._rows)
         for entry in body.raw:
@@ -66,16 +75,18 @@ class _Builder:
         return module
 
     def _class(self, body: Body, outermost: bool) -> type[BlockModule]:
-        found = self._classes.get(body)
-        if found is None:
-            program = compile_body(body, self._rows, outermost=outermost)
-            frozen = tuple(
-                tuple(step.name.split("."))
-                for step in body.steps
-                if step.node.frozen is True and _makes_module(step, self._rows)
-            )
-            found = self._classes[body] = block_class(program, frozen, tuple(self._switches(body)))
-        return found
+        known = self._classes.get(body)
+        if known is not None:
+            return known
+        program = compile_body(body, self._rows, outermost=outermost)
+        frozen = tuple(
+            tuple(step.name.split("."))
+            for step in body.steps
+            if step.node.frozen is True and _makes_module(step, self._rows)
+        )
+        self.has_frozen = self.has_frozen or bool(frozen)
+        made = self._classes[body] = block_class(program, frozen, tuple(self._switches(body)))
+        return made
 
     def _child(self, step: Step) -> nn.Module | None:
         """The submodule that a step brings, if it isn't an operation or a second call."""
@@ -84,7 +95,11 @@ class _Builder:
         if isinstance(step.does, Again):
             return None
         row = row_of(step.does.train, self._rows, step.name)
-        return make(step.does.train, row, self._device) if isinstance(row, ModuleRow) else None
+        return self._layer(step.does.train, row) if isinstance(row, ModuleRow) else None
+
+    def _layer(self, layer: Layer, row: ModuleRow) -> nn.Module:
+        key = repr(layer)  # not the layer: 0.0 and -0.0 are equal
+        return self._layers.another(key) or self._layers.add(key, make(layer, row, self._device))
 
     def _tensor(self, at: tuple[nn.Module, str], entry: TensorEntry) -> None:
         module, name = at
@@ -112,7 +127,11 @@ def _differences(step: Step, leaf: Leaf, row: ModuleRow) -> tuple[dict[str, Any]
     evaluate, train = (vars(make(layer, row)) for layer in (leaf.eval, leaf.train))
     names = [name for name in train if name[0] != "_" and train[name] != evaluate.get(name)]
     # A setting that isn't an attribute of the module has no effect any more once the module is made.
-    differing = [name for name, value in vars(leaf.train).items() if value != vars(leaf.eval)[name]]
+    differing = [
+        name
+        for name, value in vars(leaf.train).items()
+        if value != vars(leaf.eval)[name] and name not in row.at_call
+    ]
     lost = [name for name in differing if name in row.read or row.rename.get(name, name) not in names]
     if lost or leaf.train.tensors() != leaf.eval.tensors():
         message = (

@@ -14,6 +14,7 @@ from modelpack.backends.torch.build import build
 from modelpack.backends.torch.fill import fill
 from modelpack.backends.torch.rows import Row
 from modelpack.budget import DEFAULT_BUDGET, Budget
+from modelpack.collector import collector_paused
 from modelpack.errors import BuildError, Problem
 from modelpack.layers import BUILTIN, LayerType
 from modelpack.limits import Limits
@@ -44,7 +45,7 @@ def load(
         ArchitectureError: the architecture is wrong (1xx to 3xx).
         BuildError: torch can't run it (7xx), or it has no weights (MP720).
     """
-    with api.open(path, types=types, limits=limits, budget=budget) as opened:
+    with collector_paused(), api.open(path, types=types, limits=limits, budget=budget) as opened:
         network = opened.network
         weights = opened.pack.weights
         if weights is None and network.tensors:

@@ -178,10 +178,15 @@ class _Compiler:
         if late:
             message = f"{leaf.train.type.name} needs {', '.join(late)} before it is built"
             raise BuildError(Problem("MP712", message, path=step.name))
+        train, evaluate = (
+            {row.rename.get(name, name): vars(layer)[name] for name in row.at_call}
+            for layer in (leaf.train, leaf.eval)
+        )
         return self._action(
             step,
             output,
             path=_path(step),
+            settings=(evaluate, evaluate if step.node.frozen is True else train),
             call=row.call,
             results=row.results,
         )

@@ -1,7 +1,7 @@
 """The modules that a rebuilt network consists of, beside torch's own layers: blocks, and containers that only hold names.
 
-Each block gets a class of its own, called as the block is, with its program and the signature of its `forward`. All of it is data:
-no source is generated. Nothing of a call is kept on the module, so replicas and threads may share it.
+Each block gets a class of its own, called as the block is, with its program and the signature of its `forward`. All of it is
+data: no source is generated. Nothing of a call is kept on the module, so replicas and threads may share it.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def _call(block: nn.Module, action: Action, arguments: list[Any], settings: Any)
         result = module(*arguments, **settings)
     else:
         positional, named = action.call(*arguments)
-        result = module(*positional, **named)
+        result = module(*positional, **named, **settings)
     return result if action.results is None else action.results(result)
 
 
