@@ -1,0 +1,60 @@
+"""What the checker infers is what torch does: shapes and dtypes of every value of random networks, at two sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+import torch
+from hypothesis import given
+
+from modelpack.backends.torch.build import build
+from modelpack.backends.torch.dtypes import to_torch
+from modelpack.checker import check
+from modelpack.dims import evaluate
+from modelpack.network import Specs
+from modelpack.tensors import TensorSpec
+from tests.strategies import networks
+
+SIZES = ({"batch": 2, "length": 8}, {"batch": 3, "length": 11})
+
+
+@given(networks())
+def test_inferred_is_real(architecture):
+    network = check(watched(architecture))
+    module = build(network, "cpu")
+    for tensor in (*module.parameters(), *module.buffers()):
+        with torch.no_grad():
+            tensor.fill_(0.5)
+    for sizes in SIZES:
+        inputs = {name: real(spec, sizes) for name, spec in network.inputs.items()}
+        outputs = module(**inputs)
+        for wanted, found in pairs(network.outputs, outputs):
+            shape = tuple(evaluate(dim, sizes) for dim in wanted.shape)
+            assert (tuple(found.shape), found.dtype) == (shape, to_torch(wanted.dtype)), str(wanted)
+
+
+def watched(architecture):
+    """The network with the values of all its nodes as outputs."""
+    main = architecture.main
+    return replace(architecture, main=replace(main, outputs={node.name: node.name for node in main.nodes}))
+
+
+def real(spec: TensorSpec, sizes: Mapping[str, int]) -> torch.Tensor:
+    shape = tuple(evaluate(dim, sizes) for dim in spec.shape)
+    return torch.rand(shape, generator=torch.Generator().manual_seed(0)).to(to_torch(spec.dtype))
+
+
+def pairs(specs: Specs, values: object) -> Iterator[tuple[TensorSpec, torch.Tensor]]:
+    if isinstance(specs, TensorSpec):
+        assert isinstance(values, torch.Tensor)
+        yield specs, values
+    elif isinstance(specs, tuple):
+        assert isinstance(values, tuple)
+        for spec, value in zip(specs, values, strict=True):
+            yield from pairs(spec, value)
+    elif specs is not None:
+        assert isinstance(values, Mapping)
+        assert set(values) == set(specs)
+        for name, spec in specs.items():
+            yield from pairs(spec, values[name])
