@@ -26,7 +26,7 @@ MEMBERS = [("architecture.yaml", TEXT), ("weights.safetensors", WEIGHTS)]
 def archive(members: list[tuple[str, bytes]]) -> bytearray:
     layout = lay_out([(name, len(data)) for name, data in members])
     result = bytearray(layout.size)
-    for slot, (name, data) in zip(layout.slots, members, strict=True):
+    for slot, (_name, data) in zip(layout.slots, members, strict=True):
         result[slot.data : slot.stop] = data
     crcs = {name: zlib.crc32(data) for name, data in members}
     for offset, record in layout.records(crcs):
@@ -71,7 +71,9 @@ def gap(before: int, size: int) -> Callable[[], bytes]:
 
     def make() -> bytes:
         data = bytearray(VALID)
-        shift = [(END + 16, size)] + [(at + 42, size) for at, slot in ((FIRST, 0), (SECOND, 1)) if slot >= before]
+        shift = [(END + 16, size)] + [
+            (at + 42, size) for at, slot in ((FIRST, 0), (SECOND, 1)) if slot >= before
+        ]
         for position, by in shift:
             struct.pack_into("<L", data, position, struct.unpack_from("<L", data, position)[0] + by)
         place = LAYOUT.slots[before].header if before < 2 else FIRST
@@ -251,7 +253,11 @@ def test_what_the_attacks_begin_with_is_valid(tmp_path: Path) -> None:
 @given(data=st.data())
 def test_fuzz(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     changed = bytearray(VALID)
-    records = [*range(LAYOUT.slots[0].data), *range(LAYOUT.slots[1].header, LAYOUT.slots[1].data), *range(FIRST, len(VALID))]
+    records = [
+        *range(LAYOUT.slots[0].data),
+        *range(LAYOUT.slots[1].header, LAYOUT.slots[1].data),
+        *range(FIRST, len(VALID)),
+    ]
     for _ in range(data.draw(st.integers(1, 4))):
         position = data.draw(st.sampled_from(records))
         changed[position : position + data.draw(st.integers(0, 4))] = data.draw(st.binary(max_size=4))

@@ -150,7 +150,12 @@ def test_fuzz_bytes(data: st.DataObject) -> None:
 
 
 anything = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4) | st.sampled_from([0, 4, 8, "F32"]),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=4)
+    | st.sampled_from([0, 4, 8, "F32"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
     max_leaves=6,
 )
@@ -174,7 +179,9 @@ def test_fuzz_does_reach_valid_tables() -> None:
         changed = bytearray(VALID)
         changed[chance.randrange(8, 400)] = chance.choice(b"0123456789UFBI,")
         try:
-            read_table(lambda start, stop, data=changed: bytes(data[start:stop]), len(changed), "fuzzed", Limits())
+            read_table(
+                lambda start, stop, data=changed: bytes(data[start:stop]), len(changed), "fuzzed", Limits()
+            )
         except PackError as error:
             codes |= {problem.code for problem in error.problems}
         else:

@@ -100,7 +100,7 @@ def test_a_name_in_two_shards_is_refused(tmp_path: Path) -> None:
     write_pack(tmp_path / "a", architecture=ARCHITECTURE, weights=some_tensors(), shard_bytes=4096)
     first, second = sorted((tmp_path / "a").glob("weights*"))[:2]
     shutil.copy(first, second)
-    with pytest.raises(PackError, match="MP552.*steps"):
+    with pytest.raises(PackError, match=r"MP552.*steps"):
         open_pack(tmp_path / "a")
 
 
@@ -137,7 +137,7 @@ def test_verify_finds_a_changed_architecture_and_a_missing_manifest(tmp_path: Pa
     (tmp_path / "a" / "architecture.yaml").write_bytes(ARCHITECTURE + b"#")
     with (
         open_pack(tmp_path / "a") as pack,
-        pytest.raises(PackError, match="MP564.*25 bytes, the manifest says 24"),
+        pytest.raises(PackError, match=r"MP564.*25 bytes, the manifest says 24"),
     ):
         verify_digests(pack)
     (tmp_path / "a" / "manifest.json").unlink()
@@ -258,7 +258,7 @@ def test_files_that_do_not_belong(tmp_path: Path) -> None:
     (path / ".DS_Store").write_bytes(b"")  # hidden files aren't part of a pack
     assert contents(path)
     (path / "model.py").write_text("import os")
-    with pytest.raises(PackError, match="MP503.*model.py"):
+    with pytest.raises(PackError, match=r"MP503.*model.py"):
         open_pack(path)
     (path / "model.py").unlink()
     (path / "samples.safetensors").write_bytes(b"")
@@ -277,15 +277,15 @@ def test_what_is_not_a_regular_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a"
     write_pack(path, architecture=ARCHITECTURE)
     os.mkfifo(path / "weights.safetensors")
-    with pytest.raises(PackError, match="MP504 weights"):
+    with pytest.raises(PackError, match=r"MP504 weights"):
         open_pack(path)
     (path / "weights.safetensors").unlink()
     (path / "weights.safetensors").mkdir()
-    with pytest.raises(PackError, match="MP504 weights"):
+    with pytest.raises(PackError, match=r"MP504 weights"):
         open_pack(path)
     (path / "weights.safetensors").rmdir()
     (path / "weights.safetensors").symlink_to("/etc/passwd")
-    with pytest.raises(PackError, match="MP504 weights.*symbolic link"):
+    with pytest.raises(PackError, match=r"MP504 weights.*symbolic link"):
         open_pack(path)
     os.mkfifo(tmp_path / "fifo.modelpack")
     with pytest.raises(PackError, match="MP504 fifo"):

@@ -101,7 +101,7 @@ def test_names_that_could_not_be_read_back_are_not_written() -> None:
     for name in ("", "../a", "a\0b", "a\\b", "/a", "__metadata__", "n" * 2000, "\ud800"):
         with pytest.raises(PackError, match="MP550"):
             lay_out([TensorData(name, DType.BOOL, (), b"\0")])
-    with pytest.raises(PackError, match="MP550.*two tensors"):
+    with pytest.raises(PackError, match=r"MP550.*two tensors"):
         lay_out([TensorData("a", DType.BOOL, (), b"\0")] * 2)
 
 
