@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from modelpack import reader
 from modelpack.architecture import Architecture
@@ -20,9 +19,6 @@ from modelpack.limits import Limits
 from modelpack.match import match
 from modelpack.network import Network
 from modelpack.pack import LazyTensor, Manifest, Pack, Weights, open_pack
-
-if TYPE_CHECKING:
-    import torch
 
 __all__ = ["OpenPack", "check", "open"]
 
@@ -82,12 +78,6 @@ class OpenPack:
         if self.pack.weights is None:
             raise PackError(Problem("MP553", "the pack has no weights", path=name))
         return self.pack.weights[name]
-
-    def load(self, **options: Any) -> torch.nn.Module:
-        """The network as a module; `options` as those of `modelpack.load`."""
-        from modelpack.backends.torch.load import load
-
-        return load(self.pack.path, **options)
 
     def close(self) -> None:
         """Close its files; tensors that were loaded stay."""
