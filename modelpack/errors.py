@@ -182,6 +182,8 @@ CODES: dict[str, str] = {
     "MP713": "a dtype that the backend hasn't",
     "MP720": "tensors without values",
     "MP721": "a tensor of another shape or dtype than the module's",
+    "MP730": "the samples don't fit the network",
+    "MP731": "the samples' outputs are others",
 }
 # fmt: on
 

@@ -17,6 +17,7 @@ from modelpack.dtypes import DType
 from modelpack.expressions import ExpressionError, parse_dim
 
 __all__ = [
+    "Axes",
     "Boolean",
     "Choice",
     "DTypeName",
@@ -215,6 +216,38 @@ class Shape:
     def schema(self) -> Mapping[str, Any]:
         one = Integer(1).schema()
         return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]}
+
+
+@dataclass(frozen=True, slots=True)
+class Axes:
+    """One axis or several different ones; a lone integer is the normal form of a single one. Where `all_by_default`,
+    null and the empty list stand for every axis, null being the normal form."""
+
+    all_by_default: bool = False
+
+    def read(self, value: Literal) -> Literal:
+        if self.all_by_default and (value is None or value == ()):
+            return None
+        items = value if isinstance(value, tuple) else (value,)
+        if not items or len(set(items)) < len(items):
+            raise _refuse(self, value)
+        try:
+            axes = tuple(Integer().read(item) for item in items)
+        except ValueError as error:
+            raise (error if isinstance(value, str | Expr) else _refuse(self, value)) from None
+        return axes[0] if len(axes) == 1 else axes
+
+    def expand(self, literal: Literal) -> Any:
+        return literal if literal is None or isinstance(literal, tuple) else (literal,)
+
+    def describe(self) -> str:
+        text = "an axis or a list of different axes"
+        return f"{text}, or null for all" if self.all_by_default else text
+
+    def schema(self) -> Mapping[str, Any]:
+        one = Integer().schema()
+        many = {"type": "array", "items": one, "minItems": 0 if self.all_by_default else 1, "uniqueItems": True}
+        return {"anyOf": [one, many, *([{"type": "null"}] if self.all_by_default else [])]}
 
 
 @dataclass(frozen=True, slots=True)

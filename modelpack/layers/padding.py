@@ -45,7 +45,7 @@ def _examples(n: int, **settings: float) -> tuple[Example, ...]:
     axes = axis_names(n)
     examples = (
         example(f"float32[batch, 3, {axes}]", padding=1),
-        example(f"float32[3, {axes}]", padding=(1, 2, 0, 3, 2, 1)[: 2 * n]),
+        example(f"float32[3, {axes}]", padding=(1, 2, 0, 4, 3, 3)[: 2 * n]),
         example(f"float64[batch, 2, {axes}]", padding=(3, 0) * n),
     )
     return tuple(replace(each, settings={**each.settings, **settings}) for each in examples)

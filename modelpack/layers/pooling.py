@@ -103,7 +103,7 @@ def _max_pool(n: int) -> type[Layer]:
 
         examples = (
             example(f"float32[batch, 3, {axes}]", kernel_size=2),
-            example(f"float32[batch, 3, {axes}]", kernel_size=3, stride=2, padding=1, ceil_mode=True),
+            example(f"float32[batch, 3, {axes}]", kernel_size=2, stride=3, padding=1, ceil_mode=True),
             example(f"float32[3, {axes}]", kernel_size=2, stride=1, dilation=3),
         )
 
@@ -141,7 +141,7 @@ def _avg_pool(n: int) -> type[Layer]:
 
         examples = (
             example(f"float32[batch, 3, {axes}]", kernel_size=2),
-            example(f"float32[batch, 3, {axes}]", kernel_size=3, stride=2, padding=1, ceil_mode=True),
+            example(f"float32[batch, 3, {axes}]", kernel_size=2, stride=3, padding=1, ceil_mode=True),
             example(f"float32[3, {axes}]", kernel_size=3, stride=1, padding=1, count_include_pad=False),
             *([example(f"float32[batch, 2, {axes}]", kernel_size=2, divisor_override=3)] if n > 1 else ()),
         )

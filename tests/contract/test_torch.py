@@ -90,6 +90,26 @@ def test_defaults_are_in_normal_form(name: str) -> None:
 
 
 @each_module
+def test_defaults_are_those_of_torch(name: str) -> None:
+    layer_type, row = BUILTIN[name], ROWS[name]
+    assert isinstance(row, ModuleRow)
+    # These need one of two arguments that both have a default.
+    needed = {"output_size"} if name.startswith("FractionalMaxPool") else set()
+    settings = {
+        setting: value
+        for setting, value in canonical(layer_type, layer_type.examples[0]).items()
+        if layer_type.settings[setting].required or setting in needed
+    }
+    taken = inspect.signature(row.module).parameters
+    arguments = {
+        argument: value
+        for argument, value in constructor_arguments(layer_type.instance(settings), row).items()
+        if argument in settings or (argument in taken and taken[argument].default is inspect.Parameter.empty)
+    }
+    assert settings_of(row.module(**arguments), row, layer_type) == settings
+
+
+@each_module
 def test_what_no_setting_carries_is_refused(name: str) -> None:
     row = ROWS[name]
     assert isinstance(row, ModuleRow)

@@ -70,6 +70,8 @@ class OperationRow:
     """argument of the ATen schema -> setting or port, where it is called otherwise"""
     fixed: Mapping[str, tuple[Any, ...]] = field(default_factory=dict[str, tuple[Any, ...]])
     """argument of the ATen schema that no setting carries -> the values with which a call is this operation all the same"""
+    read: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict[str, Callable[[Any], Any]])
+    """setting -> what a call's argument means as a literal, where ATen writes it otherwise (a number for a word)"""
     makes_tensor: bool = False
     """it has no tensor to take the device from (`arange`): `function` gets ``device=``, that of the network's inputs"""
 
