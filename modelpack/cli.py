@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,8 +19,8 @@ import typer
 from modelpack.errors import ModelpackError, Problem
 
 if TYPE_CHECKING:
+    from modelpack.api import OpenPack
     from modelpack.network import Network
-    from modelpack.pack import Pack
 
 __all__ = ["app", "main"]
 
@@ -53,7 +53,8 @@ def root(version: Annotated[bool, typer.Option("--version", help="Print the vers
 
 @app.command()
 def check(
-    paths: Annotated[list[Path], typer.Argument(help="Architecture files (.yaml) and packs.")], as_json: Json = False
+    paths: Annotated[list[Path], typer.Argument(help="Architecture files (.yaml) and packs.")],
+    as_json: Json = False,
 ) -> None:
     """Check architectures, and packs with their weights' names, shapes and dtypes; no framework is needed."""
     results = [(path, *_checked(path)) for path in paths]
@@ -68,7 +69,9 @@ def check(
 
 
 @app.command()
-def show(path: Annotated[Path, typer.Argument(help="An architecture file or a pack.")], as_json: Json = False) -> None:
+def show(
+    path: Annotated[Path, typer.Argument(help="An architecture file or a pack.")], as_json: Json = False
+) -> None:
     """Print the layers with their output shapes and parameter counts; no framework is needed."""
     with _reporting():
         from modelpack import api
@@ -97,7 +100,7 @@ def verify(path: PackPath) -> None:
                 verify_digests(opened.pack, lambda _, done, total: advance(done, total))
             total = sum(window.size for window in opened.pack.files.values())
             print(f"digests agree ({len(opened.pack.files)} files, {human_bytes(total)})")
-            print(_verify_samples(opened.pack))
+            print(_verify_samples(opened))
 
 
 @app.command()
@@ -126,7 +129,7 @@ def unpack(
     _copy(file, directory)
 
 
-class SchemaName(str, Enum):
+class SchemaName(StrEnum):
     """The documents that have a schema."""
 
     architecture = "architecture"
@@ -177,7 +180,7 @@ def _size(network: Network) -> str:
     from modelpack.summary import summarize
 
     summary = summarize(network)
-    return f"{len(summary.rows)} layers, {summary.parameters:,} parameters"
+    return f"{len(summary.rows)} steps, {summary.parameters:,} parameters"
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -188,5 +191,18 @@ def _copy(source: Path, target: Path) -> None:
         with progress_bar(target.name) as advance:
             copy_pack(source, target, progress=advance)
         print(f"wrote {target}")
-def _verify_samples(pack: Pack) -> str:
-    return ''
+
+
+def _verify_samples(opened: OpenPack) -> str:
+    samples = opened.pack.samples
+    if samples is None:
+        return "samples: the pack has none"
+    try:
+        import torch
+    except ImportError:
+        return "samples: not run, torch isn't installed (pip install 'modelpack-nn[torch]')"
+    from modelpack.backends.torch.samples import run_samples
+
+    run = run_samples(opened, samples)
+    how = "bit by bit" if run.exact else "within the tolerance of their dtype, not bit by bit"
+    return f"samples agree {how} ({run.outputs} outputs, torch {torch.__version__})"

@@ -21,9 +21,22 @@ def progress_bar(what: str) -> Iterator[Advance]:
         yield _silent
         return
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
 
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(what, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
@@ -44,10 +57,15 @@ def print_summary(summary: Summary) -> None:
     for name, spec in summary.inputs.items():
         table.add_row(Text(name, style="dim"), Text("input", style="dim"), Text(spec), "")
     for row in summary.rows:
-        table.add_row(Text(_indented(row)), Text(row.kind), Text(row.outputs), f"{row.elements:,}" if row.elements else "")
-    console = Console()
+        table.add_row(
+            Text(_indented(row)),
+            Text(row.kind),
+            Text(row.outputs),
+            f"{row.elements:,}" if row.elements else "",
+        )
     # Names must not be cut where the output isn't for a screen.
-    console.print(table, width=None if console.is_terminal else 10_000, no_wrap=not console.is_terminal)
+    console = Console(width=None if sys.stdout.isatty() else 1_000)
+    console.print(table)
     console.print(
         f"{summary.parameters:,} parameters, {summary.trainable:,} of them trainable; {summary.buffers:,} elements in buffers; "
         f"{human_bytes(summary.bytes)}",

@@ -138,4 +138,5 @@ def _outputs(kind: LayerType, outputs: Outputs) -> str:
         return f"`{outputs}`"
     if kind.outputs == MANY:
         return f"a list of {', '.join(f'`{spec}`' for spec in outputs)}"
-    return ", ".join(f"{name} `{spec}`" for name, spec in zip(kind.outputs, outputs, strict=True))
+    # Optional ports come last, and are left out where settings turn them off.
+    return ", ".join(f"{name} `{spec}`" for name, spec in zip(kind.outputs, outputs, strict=False))
