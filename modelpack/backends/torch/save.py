@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
 from torch import nn
 
-from modelpack.backends.torch.capture import capture
+from modelpack.backends.torch.capture import Captured, CaptureWarning, capture
 from modelpack.backends.torch.capture.failures import failure
 from modelpack.backends.torch.capture.free import Dynamic
-from modelpack.backends.torch.capture.verify import Tolerance, Verified, verify
+from modelpack.backends.torch.capture.verify import NotFree, Tolerance, Verified, verify
 from modelpack.backends.torch.dtypes import from_torch
 from modelpack.manifest import Manifest
 from modelpack.match import stored_names
@@ -57,8 +58,7 @@ def save(
     if isinstance(args, torch.Tensor):
         raise failure("MP609", "args is a tensor", hint="pass the example inputs as a tuple: args=(x,)")
     given = dict(kwargs or {})
-    captured = capture(model, args, given, name=name, dynamic=dynamic)
-    verified = verify(captured, model, args, given, tolerance)
+    captured, verified = _proved(model, args, given, name, dynamic, tolerance)
     return write_pack(
         path,
         architecture=verified.text.encode(),
@@ -72,6 +72,28 @@ def save(
     )
 
 
+def _proved(
+    model: nn.Module,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    name: str | None,
+    dynamic: Dynamic | None,
+    tolerance: Tolerance | None,
+) -> tuple[Captured, Verified]:
+    """Captured and compared; a dimension at whose other sizes the model does something else is fixed, with a warning."""
+    fixed: frozenset[tuple[str, int]] = frozenset()
+    while True:
+        captured = capture(model, args, kwargs, name=name, dynamic=dynamic, fixed=fixed)
+        try:
+            return captured, verify(captured, model, args, kwargs, tolerance)
+        except NotFree as found:
+            if dynamic is not None or found.axes <= fixed:
+                raise found.error from None
+            fixed |= found.axes
+            told = ", ".join(sorted(found.names))
+            warnings.warn(f"captured with {told} fixed: {found}", CaptureWarning, stacklevel=3)
+
+
 def tensor_data(name: str, tensor: torch.Tensor) -> TensorData:
     """A tensor as the pack writes it; one that doesn't lie in order is copied piece by piece, when it's due."""
     return TensorData(name, from_torch(tensor.dtype), tuple(tensor.shape), lambda: _pieces(tensor.detach()))
@@ -80,7 +102,12 @@ def tensor_data(name: str, tensor: torch.Tensor) -> TensorData:
 def _pieces(tensor: torch.Tensor) -> Iterator[memoryview]:
     if tensor.numel() == 0:
         return
-    if tensor.device.type == "cpu" and tensor.is_contiguous() and not tensor.is_conj() and not tensor.is_neg():
+    if (
+        tensor.device.type == "cpu"
+        and tensor.is_contiguous()
+        and not tensor.is_conj()
+        and not tensor.is_neg()
+    ):
         yield _bytes(tensor)
         return
     rows = tensor.reshape(1) if tensor.dim() == 0 else tensor

@@ -15,11 +15,13 @@ import torch
 from torch import fx, nn
 
 from modelpack.architecture import Architecture, Block
+from modelpack.backends.torch.capture.failures import failure
 from modelpack.backends.torch.capture.layers import is_layer
-from modelpack.backends.torch.capture.mutation import Mutations
+from modelpack.backends.torch.capture.mutation import Mutations, own_nodes
 from modelpack.backends.torch.capture.regions import Lifted, Program, Region
 from modelpack.backends.torch.capture.scope import Emitted, LayOpen, Scope
 from modelpack.backends.torch.capture.sizes import FreeNames
+from modelpack.backends.torch.capture.stand_ins import has_stand_in
 from modelpack.backends.torch.capture.state import State
 from modelpack.canonical import canonical
 
@@ -45,8 +47,7 @@ class Emitter:
         """full name -> value, of tensors that the forward itself holds"""
         self._open_bypassed_layers()
         self.mutations = Mutations(program, self.is_leaf)
-        self.leaves_owner: dict[str, str] = {}
-        self.used_nodes = _used(program, self.is_leaf)
+        self.used_nodes = _used(program)
         self._definitions: dict[str, _Definition] = {}
         self._layers: set[str] = set()
         self._blocks: set[str] = set()
@@ -68,7 +69,6 @@ class Emitter:
     def _attempt(self, name: str) -> Architecture:
         self._definitions.clear()
         self.constants.clear()
-        self.leaves_owner.clear()
         regions = list(self._followed(self.program.root))
         self._layers = {each.path for each in regions if self.is_leaf(each)}
         self._blocks = {each.path for each in regions if self.is_block(each)}
@@ -87,7 +87,9 @@ class Emitter:
         if region.parent is None:
             return True
         contained = type(region.call.module) is nn.Sequential
-        return not (self.is_leaf(region) or contained or region.path in self.laid_open or region.path in self.opened)
+        return not (
+            self.is_leaf(region) or contained or region.path in self.laid_open or region.path in self.opened
+        )
 
     def _followed(self, region: Region) -> Iterator[Region]:
         yield region
@@ -98,39 +100,51 @@ class Emitter:
     def _open_bypassed_layers(self) -> None:
         """A layer whose tensors something else uses too (a tied head by `F.linear(x, self.embed.weight)`) is followed like any
         other module: its tensors become the block's own, under the same names."""
-        found = True
-        while found:
-            found = False
-            for lifted in _lifted_outside(self.program, self.is_leaf):
-                names = self.state.names_of(lifted.name)
-                layers = {each.path for each in self.program.root.regions() if self.is_leaf(each)}
-                owners = [next((path for path in layers if name.startswith(f"{path}.")), None) for name in names]
-                if all(owner is not None for owner in owners):
-                    self.opened.add(str(owners[0]))
-                    found = True
-                    break
+        while True:
+            layers = {
+                each.path: each.call.module for each in self.program.root.regions() if self.is_leaf(each)
+            }
+            path = next(
+                filter(None, (self._bypassed(each, set(layers)) for each in self._lifted_outside())), None
+            )
+            if path is None:
+                return
+            if has_stand_in(layers[path]):
+                hint = "give what uses it a parameter of its own"
+                raise failure(
+                    "MP612", "is a layer whose tensors are used from outside of it", path, hint=hint
+                )
+            self.opened.add(path)
+
+    def _bypassed(self, lifted: Lifted, layers: set[str]) -> str | None:
+        """The layer that alone owns a tensor used elsewhere."""
+        names = self.state.names_of(lifted.name)
+        owners = [next((path for path in _prefixes(name) if path in layers), None) for name in names]
+        return owners[0] if all(owners) else None
+
+    def _lifted_outside(self) -> Iterator[Lifted]:
+        """Parameters and buffers that are used outside of known layers."""
+        for node in own_nodes(self.program.root, self.is_leaf):
+            for used in node.all_input_nodes:
+                lifted = self.program.lifted.get(self.program.resolve(used))
+                if lifted is not None and not lifted.is_constant:
+                    yield lifted
 
     # ------------------------------------------------------------------------------------- who owns which tensor
 
     def covered(self, name: str) -> bool:
         """Whether a layer declares the tensor."""
-        return any(name.startswith(f"{path}.") for path in self._prefixes(name) if path in self._layers)
+        return any(path in self._layers for path in _prefixes(name))
 
     def owner(self, name: str) -> str:
         """The path of the innermost block that the tensor or module called `name` stands in."""
-        return next((path for path in self._prefixes(name) if path in self._blocks), "")
+        return next((path for path in _prefixes(name) if path in self._blocks), "")
 
     def own_tensors(self, path: str) -> Iterator[str]:
         """The tensors that the block at `path` declares itself, by their full names."""
         for name in self.state.tensors:
             if self.owner(name) == path and not self.covered(name):
                 yield name
-
-    @staticmethod
-    def _prefixes(name: str) -> Iterator[str]:
-        while "." in name:
-            name = name.rpartition(".")[0]
-            yield name
 
     # ------------------------------------------------------------------------------------- definitions
 
@@ -149,7 +163,7 @@ class Emitter:
         return name, emitted
 
 
-def _used(program: Program, is_leaf: object) -> set[fx.Node]:
+def _used(program: Program) -> set[fx.Node]:
     """Every node that something needs, in the end a module or the network's output."""
     needed: set[fx.Node] = set()
     stack = [node for region in program.root.regions() for node in (region.enter, region.leave)]
@@ -163,25 +177,8 @@ def _used(program: Program, is_leaf: object) -> set[fx.Node]:
     return needed
 
 
-def _lifted_outside(program: Program, is_leaf: object) -> Iterator[Lifted]:
-    """Parameters and buffers that are used outside of known layers."""
-    region = program.root
-    stack = [region]
-    while stack:
-        region = stack.pop()
-        for item in region.items:
-            if isinstance(item, Region):
-                nodes = (item.enter,)
-                if not is_leaf(item):
-                    stack.append(item)
-            else:
-                nodes = (item,)
-            for node in nodes:
-                for used in node.all_input_nodes:
-                    lifted = program.lifted.get(program.resolve(used))
-                    if lifted is not None and not lifted.is_constant:
-                        yield lifted
-        for used in region.leave.all_input_nodes:
-            lifted = program.lifted.get(program.resolve(used))
-            if lifted is not None and not lifted.is_constant:
-                yield lifted
+def _prefixes(name: str) -> Iterator[str]:
+    """The modules above, the innermost first: `a.b` and `a` of `a.b.weight`."""
+    while "." in name:
+        name = name.rpartition(".")[0]
+        yield name

@@ -18,6 +18,7 @@ from modelpack.backends.torch.capture.free import Dynamic, Wishes, free_names, n
 from modelpack.backends.torch.capture.layers import is_layer, ports_of_result
 from modelpack.backends.torch.capture.modes import Difference, join
 from modelpack.backends.torch.capture.regions import program_of
+from modelpack.backends.torch.capture.stand_ins import stand_in
 from modelpack.backends.torch.capture.state import State, refuse_what_is_hidden, state_of
 from modelpack.backends.torch.capture.tracing import Trace, arguments_of, mode_of, trace
 from modelpack.backends.torch.capture.values import Constant, Described, Opaque, map_tensors
@@ -41,18 +42,20 @@ def capture(
     *,
     name: str | None = None,
     dynamic: Dynamic | None = None,
+    fixed: frozenset[tuple[str, int]] = frozenset(),
 ) -> Captured:
     """The architecture of `model`, found by following one run on example inputs; the model stays as it is.
 
     Every axis of the inputs that the model doesn't fix is free: another batch size or length may be given later. `dynamic`
-    says otherwise: exactly its axes are free, by its names (``{"ids": {0: "batch", 1: "length"}}``).
+    says otherwise: exactly its axes are free, by its names (``{"ids": {0: "batch", 1: "length"}}``). `fixed` are axes of inputs
+    that are not free in any case.
 
     Raises:
         CaptureError: with the module, the line of its source and the way out, where the model can't be carried exactly.
     """
     refuse_what_is_hidden(model)
     state = state_of(model)
-    run = _Run(model, args, dict(kwargs or {}), dynamic, name or _word(type(model).__name__), state)
+    run = _Run(model, args, dict(kwargs or {}), dynamic, fixed, name or _word(type(model).__name__), state)
     evaluation, constants = run.in_mode(training=False)
     architecture, train_constants = _joined(run, evaluation)
     # A constant has one value: where training has another, the modes can't be one network.
@@ -78,7 +81,8 @@ def _only_evaluation(architecture: Architecture, why: str) -> Architecture:
 
 def _equal(first: Mapping[str, torch.Tensor], second: Mapping[str, torch.Tensor]) -> bool:
     return first.keys() == second.keys() and all(
-        tensor.dtype == second[name].dtype and torch.equal(tensor, second[name]) for name, tensor in first.items()
+        tensor.dtype == second[name].dtype and torch.equal(tensor, second[name])
+        for name, tensor in first.items()
     )
 
 
@@ -92,6 +96,7 @@ class _Run:
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     dynamic: Dynamic | None
+    fixed: frozenset[tuple[str, int]]
     name: str
     state: State
 
@@ -126,10 +131,16 @@ class _Run:
         described = arguments_of(self.model, args, kwargs)
         _refuse_inputs(described)
         named = sorted(named_marks(described), key=lambda each: each[1].index)
-        wishes = Wishes([name for name, _ in named], self.dynamic)
+        wishes = Wishes([name for name, _ in named], self.dynamic, self.fixed)
         _refuse_wishes(wishes)
         traced = trace(
-            self.model, args, kwargs, is_layer=is_layer, results=ports_of_result, free=wishes.axes
+            self.model,
+            args,
+            kwargs,
+            is_layer=is_layer,
+            results=ports_of_result,
+            stand_in=stand_in,
+            free=wishes.axes,
         )
         return traced, wishes
 
@@ -186,4 +197,6 @@ def _first_axes_are_free(traced: Trace, args: tuple[Any, ...], kwargs: dict[str,
     signature = traced.program.graph_signature
     values = {node.name: node.meta["val"] for node in traced.program.graph.nodes if node.op == "placeholder"}
     given = zip(signature.user_inputs, _tensors(args, kwargs), strict=True)
-    return all(isinstance(values[str(name)].shape[0], torch.SymInt) for name, tensor in given if _is_single(tensor))
+    return all(
+        isinstance(values[str(name)].shape[0], torch.SymInt) for name, tensor in given if _is_single(tensor)
+    )

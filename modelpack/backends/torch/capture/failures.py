@@ -51,7 +51,9 @@ def told_by_export(error: Exception, calls: Sequence[ModuleCall]) -> CaptureErro
     hint = "capture needs a forward whose steps don't depend on values of tensors; see torch.export's documentation"
     if "data-dependent" in str(error) or "GuardOnDataDependent" in type(error).__name__:
         first = "its control flow depends on values of tensors"
-    return failure("MP601", f"torch.export can't follow it: {first}" + (f" ({line})" if line else ""), path, hint=hint)
+    return failure(
+        "MP601", f"torch.export can't follow it: {first}" + (f" ({line})" if line else ""), path, hint=hint
+    )
 
 
 def _line_of(error: BaseException) -> str | None:

@@ -27,13 +27,18 @@ class Wishes:
     names: Sequence[str]
     """of the input tensors, in order"""
     dynamic: Dynamic | None
+    fixed: frozenset[tuple[str, int]] = frozenset()
+    """input and axis, found out not to be free"""
 
-    def axes(self, at: int, tensor: torch.Tensor) -> Mapping[int, Any]:
+    def axes(self, at: int, tensor: torch.Tensor) -> dict[int, Any]:
         """The axes that torch.export shall leave free."""
         if self.dynamic is not None:
             return dict.fromkeys(self.dynamic.get(self.names[at], {}), Dim.DYNAMIC)
         # Sizes 0 and 1 can't be free for torch.export: it must know where they broadcast.
-        return {axis: Dim.AUTO for axis, size in enumerate(tensor.shape) if size > 1}
+        name = self.names[at]
+        return {
+            a: Dim.AUTO for a, size in enumerate(tensor.shape) if size > 1 and (name, a) not in self.fixed
+        }
 
 
 def free_names(program: Program, wishes: Wishes) -> FreeNames:
@@ -77,12 +82,16 @@ def _name(free: FreeNames, found: Any, told: str | None, name: str, axis: int, t
     if found in free.names:
         if told is not None and free.names[found] != told:
             raise failure(
-                "MP617", f"axis {axis} of '{name}' is called {told}, but always equals {free.names[found]}", name
+                "MP617",
+                f"axis {axis} of '{name}' is called {told}, but always equals {free.names[found]}",
+                name,
             )
         return
     if told is not None:
         if told in taken:
-            raise failure("MP617", f"axis {axis} of '{name}' need not equal the other axes called {told}", name)
+            raise failure(
+                "MP617", f"axis {axis} of '{name}' need not equal the other axes called {told}", name
+            )
         free.names[found] = told
         return
     plain = name.replace(".", "_")

@@ -60,12 +60,18 @@ def layer(call: ModuleCall, dtype: DType) -> tuple[LayerType, dict[str, Literal]
         raise CaptureError(each.within(call.path) for each in error.problems) from None
     reader = _Arguments(call, row)
     wanted = reader.template([port.name for port in kind.ports])
-    for name in wanted.keys() | call.arguments.keys():
+    for name in dict.fromkeys((*wanted, *call.arguments)):
         if name in row.at_call:
             settings |= _setting_of_call(call, kind, name)
         else:
-            reader.match(name, wanted.get(name, reader.default(name)), call.arguments.get(name, reader.default(name)))
-    return kind, settings, reader.found
+            reader.match(
+                name, wanted.get(name, reader.default(name)), call.arguments.get(name, reader.default(name))
+            )
+    return (
+        kind,
+        settings,
+        {port.name: reader.found[port.name] for port in kind.ports if port.name in reader.found},
+    )
 
 
 def _setting_of_call(call: ModuleCall, kind: LayerType, name: str) -> dict[str, Literal]:
@@ -120,5 +126,9 @@ class _Arguments:
             raise self._strange(name, given)
 
     def _strange(self, name: str, given: Any) -> CaptureError:
-        told = given.value if isinstance(given, Constant) else "a tensor" if isinstance(given, Mark) else given
-        return failure("MP611", f"{self._row.type} can't be carried: called with {name}={told}", self._call.path)
+        told = (
+            given.value if isinstance(given, Constant) else "a tensor" if isinstance(given, Mark) else given
+        )
+        return failure(
+            "MP611", f"{self._row.type} can't be carried: called with {name}={told}", self._call.path
+        )

@@ -30,7 +30,9 @@ def join(evaluation: Architecture, training: Architecture) -> Architecture:
 def _block(evaluation: Block, training: Block, name: str) -> Block:
     where = f" of {name}" if name else ""
     if len(evaluation.nodes) != len(training.nodes):
-        raise Difference(f"the steps{where} are {len(evaluation.nodes)} in eval and {len(training.nodes)} in train mode")
+        raise Difference(
+            f"the steps{where} are {len(evaluation.nodes)} in eval and {len(training.nodes)} in train mode"
+        )
     pairs = zip(evaluation.nodes, training.nodes, strict=True)
     joined = replace(evaluation, nodes=tuple(_node(first, second, where) for first, second in pairs))
     if joined != replace(training, nodes=joined.nodes):

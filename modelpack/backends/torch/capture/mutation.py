@@ -15,7 +15,7 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from modelpack.backends.torch.capture.failures import failure
 from modelpack.backends.torch.capture.regions import Program, Region, marker_source
 
-__all__ = ["Mutations", "is_in_place"]
+__all__ = ["Mutations", "is_in_place", "own_nodes"]
 
 aten = torch.ops.aten
 _SAME_TENSOR = (aten.alias.default, aten.detach_.default)
@@ -32,7 +32,7 @@ class Mutations:
     def __init__(self, program: Program, is_opaque: Callable[[Region], bool]) -> None:
         self._program = program
         self._changes: dict[fx.Node, list[fx.Node]] = {}
-        nodes = list(_own_nodes(program.root, is_opaque))
+        nodes = list(own_nodes(program.root, is_opaque))
         for node in nodes:
             if is_in_place(node) and node.target not in _SAME_TENSOR:
                 self._note(node)
@@ -51,7 +51,9 @@ class Mutations:
         region = self._program.home[node]
         # `out=` and the like, which no model of plain calls has.
         if not isinstance(changed, fx.Node) or not node.target._schema.arguments[0].is_write:
-            raise failure("MP607", f"{node.target} changes an argument that isn't its first", region.path, node)
+            raise failure(
+                "MP607", f"{node.target} changes an argument that isn't its first", region.path, node
+            )
         base = self._base(changed)
         if base.op == "placeholder":
             lifted = self._program.lifted.get(base)
@@ -87,7 +89,12 @@ class Mutations:
                     continue
                 for used in user.all_input_nodes:
                     made_before = order.get(used, -1) < _last_before(changes, user, order)
-                    if made_before and storage is not None and _storage(used) == storage and self._base(used) is not base:
+                    if (
+                        made_before
+                        and storage is not None
+                        and _storage(used) == storage
+                        and self._base(used) is not base
+                    ):
                         raise failure(
                             "MP607",
                             f"{changes[0].target} changes a tensor of which another view is used afterwards",
@@ -106,12 +113,12 @@ def _storage(node: fx.Node) -> StorageWeakRef | None:
     return StorageWeakRef(value.untyped_storage()) if isinstance(value, torch.Tensor) else None
 
 
-def _own_nodes(region: Region, is_opaque: Callable[[Region], bool]) -> Iterable[fx.Node]:
+def own_nodes(region: Region, is_opaque: Callable[[Region], bool]) -> Iterable[fx.Node]:
     """The nodes of modules that are followed, markers included; not those inside a known layer."""
     yield region.enter
     for item in region.items if not is_opaque(region) else ():
         if isinstance(item, Region):
-            yield from _own_nodes(item, is_opaque)
+            yield from own_nodes(item, is_opaque)
         else:
             yield item
     yield region.leave

@@ -48,7 +48,9 @@ def is_tensor(value: Any) -> bool:
 
 def is_size(node: fx.Node) -> bool:
     """Whether `node` computes a size, which is known as an expression."""
-    return isinstance(node.meta.get("val"), torch.SymInt | torch.SymBool | torch.SymFloat | int | float | bool)
+    return isinstance(
+        node.meta.get("val"), torch.SymInt | torch.SymBool | torch.SymFloat | int | float | bool
+    )
 
 
 def output_port(node: fx.Node, index: int) -> str:
@@ -98,10 +100,8 @@ def _arguments(node: fx.Node) -> list[tuple[torch.Argument, Any]]:
     assert isinstance(node.target, torch._ops.OpOverload)  # row_of has found it
     found: list[tuple[torch.Argument, Any]] = []
     for at, argument in enumerate(node.target._schema.arguments):
-        if at < len(node.args):
-            value = node.args[at]
-        else:
-            value = node.kwargs.get(argument.name, argument.default_value)
+        given = at < len(node.args)
+        value = node.args[at] if given else node.kwargs.get(argument.name, argument.default_value)
         found.append((argument, value))
     return found
 

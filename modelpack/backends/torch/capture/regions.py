@@ -37,6 +37,22 @@ class Region:
     def path(self) -> str:
         return self.call.path
 
+    def entered(self, index: int) -> fx.Node:
+        """The caller's value for a mark of the arguments."""
+        return _item(self.enter.args[0], index)
+
+    def left(self, index: int) -> fx.Node:
+        """The module's value for a mark of the outputs."""
+        return _item(self.leave.args[0], index)
+
+    def entered_nodes(self) -> Iterator[tuple[fx.Node, int]]:
+        """The values inside that are the arguments, each with its mark."""
+        return _taken(self.enter)
+
+    def left_nodes(self) -> Iterator[tuple[fx.Node, int]]:
+        """The caller's values that are the outputs, each with its mark."""
+        return _taken(self.leave)
+
     def regions(self) -> Iterator[Region]:
         """This one and all below, outer before inner."""
         yield self
@@ -122,6 +138,12 @@ def marker_source(node: fx.Node) -> fx.Node | None:
     return None
 
 
+def _taken(marker: fx.Node) -> Iterator[tuple[fx.Node, int]]:
+    for node in marker.users:
+        if node.target is operator.getitem and isinstance(node.args[1], int):
+            yield node, node.args[1]
+
+
 def _item(tensors: Any, index: Any) -> fx.Node:
     return tensors[index]
 
@@ -135,7 +157,9 @@ def _lifted(trace: Trace) -> dict[fx.Node, Lifted]:
             is_constant = spec.kind is InputKind.CONSTANT_TENSOR
             value = program.constants[str(spec.target)] if is_constant else None
             found[node] = Lifted(
-                str(spec.target).removeprefix("model."), is_constant, value if isinstance(value, torch.Tensor) else None
+                str(spec.target).removeprefix("model."),
+                is_constant,
+                value if isinstance(value, torch.Tensor) else None,
             )
     return found
 
@@ -164,7 +188,9 @@ def _walk(module: fx.GraphModule, flat: list[fx.Node], same: dict[fx.Node, fx.No
             flat.append(node)
 
 
-def _open(node: fx.Node, module: fx.GraphModule, flat: list[fx.Node], same: dict[fx.Node, fx.Node]) -> list[fx.Node]:
+def _open(
+    node: fx.Node, module: fx.GraphModule, flat: list[fx.Node], same: dict[fx.Node, fx.Node]
+) -> list[fx.Node]:
     """Lay the subgraph that `node` calls open; its outputs."""
     name = str(node.target)
     if name not in ("wrap_with_set_grad_enabled", "wrap_with_autocast"):

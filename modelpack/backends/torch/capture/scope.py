@@ -15,8 +15,6 @@ from modelpack.architecture import (
     Argument,
     Block,
     Call,
-    Inputs,
-    InputSpec,
     Node,
     RawTensor,
     Structure,
@@ -26,10 +24,20 @@ from modelpack.backends.torch.capture.failures import failure
 from modelpack.backends.torch.capture.layers import layer
 from modelpack.backends.torch.capture.operations import is_size, operation, output_port
 from modelpack.backends.torch.capture.regions import Lifted, Region, marker_source
-from modelpack.backends.torch.capture.sizes import LocalSizes, SizeError, axis_name
-from modelpack.backends.torch.capture.values import Constant, Described, Mark, Opaque, marks, tensors_only
+from modelpack.backends.torch.capture.signature import Signature
+from modelpack.backends.torch.capture.values import (
+    Constant,
+    Described,
+    Mark,
+    Opaque,
+    leaves,
+    marks,
+    referring,
+    tensors_only,
+    ways,
+)
 from modelpack.backends.torch.dtypes import from_torch
-from modelpack.dims import Dim, Expr, symbol
+from modelpack.dims import Dim
 from modelpack.layers.kinds import Literal
 
 if TYPE_CHECKING:
@@ -87,8 +95,10 @@ class Scope:
         self._region = region
         self.path = region.path
         self._body = _Body()
-        self._inputs = self._named_inputs()
-        self._sizes = LocalSizes(self._known_sizes())
+        self._signature = Signature(
+            region, emitter.free, {each.split(".")[0] for each in self._names_below()}
+        )
+        self._sizes = self._signature.sizes
 
     def emit(self) -> Emitted:
         """The block.
@@ -101,16 +111,16 @@ class Scope:
         for full in self._emitter.own_tensors(self.path):
             self._body.tensors[self._below(full)] = self._raw(full)
         self._follow(self._region)
-        outputs, ways = self._outputs()
+        outputs, found = self._outputs()
         block = Block(
-            inputs={name: self._specs(name, each) for name, each in self._inputs.items()},
+            inputs=self._signature.declared(),
             nodes=tuple(self._body.nodes),
             outputs=outputs,
             arguments={name: Argument("dim") for name in self._sizes.passed},
             tensors=self._body.tensors,
             tied=self._emitter.state.tied if self._is_network else (),
         )
-        return Emitted(block, self._inputs, self._sizes.passed, ways)
+        return Emitted(block, self._signature.inputs, self._sizes.passed, found)
 
     @property
     def _is_network(self) -> bool:
@@ -120,16 +130,9 @@ class Scope:
         """A full name, from here."""
         return full[len(self.path) + 1 :] if self.path else full
 
-    # ------------------------------------------------------------------------------------- inputs and sizes
-
-    def _named_inputs(self) -> dict[str, Described]:
-        found: dict[str, Described] = {}
-        for name, given in self._region.call.arguments.items():
-            kept = tensors_only(given)
-            if kept is not None:
-                found[name] = kept
-        taken = {each.split(".")[0] for each in self._names_below()}
-        return {name + "_" * (name in taken): each for name, each in found.items()}
+    def size(self, value: Any) -> Dim:
+        """A size of torch in this block's terms."""
+        return self._sizes.local(self._emitter.free.dim(value))
 
     def _names_below(self) -> set[str]:
         modules = {self._below(each.path) for each in self._region.regions() if each is not self._region}
@@ -137,74 +140,12 @@ class Scope:
 
     def _reserve(self) -> None:
         """Names that no operation may take: those of submodules, tensors and inputs."""
-        for name in [*self._names_below(), *self._inputs]:
+        for name in [*self._names_below(), *self._signature.inputs]:
             self._body.names |= {name, name.split(".")[0]}
-        for node in self._region.enter.users:
-            if node.target is operator.getitem and isinstance(node.args[1], int):
-                self._bind_input(node, node.args[1])
-
-    def _bind_input(self, node: fx.Node, index: int) -> None:
-        for name, each in self._inputs.items():
-            way = _ways(each).get(index)
-            if way is not None:
-                self._body.values[node] = name + way
-                return
-
-    def _entered(self, mark: Mark) -> fx.Node:
-        return self._region.enter.args[0][mark.index]
-
-    def _shape(self, mark: Mark) -> list[Dim]:
-        try:
-            return [self._emitter.free.dim(size) for size in self._entered(mark).meta["val"].shape]
-        except SizeError as error:
-            raise failure("MP615", f"the size {error}", self.path, self._entered(mark)) from None
-
-    def _known_sizes(self) -> dict[Dim, str]:
-        """The sizes of this block's inputs, each with a name of its own: the network's for it where there is one."""
-        known: dict[Dim, str] = {}
-        taken: set[str] = set()
-        axes = [
-            (dim, name, at, mark)
-            for name, each in self._inputs.items()
-            for mark in marks(each)
-            for at, dim in enumerate(self._shape(mark))
-            if isinstance(dim, Expr)
-        ]
-        for dim, name, at, mark in sorted(axes, key=lambda axis: not str(axis[0]).isidentifier()):
-            if dim not in known:
-                tensor = self._entered(mark).meta["val"]
-                usual = axis_name(at, tensor.dim(), tensor.is_floating_point()) or f"{name}_{at}"
-                word = str(dim) if str(dim).isidentifier() else usual
-                while word in taken:
-                    word = f"{name}_{at}" if word != f"{name}_{at}" and f"{name}_{at}" not in taken else f"{word}_"
-                known[dim] = word
-                taken.add(word)
-        return known
-
-    def _specs(self, name: str, given: Described) -> Inputs:
-        if isinstance(given, Mark):
-            return self._spec(given)
-        if isinstance(given, tuple):
-            return tuple(self._specs(name, item) for item in given)
-        if isinstance(given, Mapping):
-            return {key: self._specs(name, item) for key, item in given.items()}
-        raise AssertionError("tensors_only left something else")
-
-    def _spec(self, mark: Mark) -> InputSpec:
-        """All of an input of the network; of a block's, the shape where one of its sizes is used inside."""
-        shape = self._shape(mark)
-        if self._is_network:
-            return InputSpec(from_torch(self._entered(mark).meta["val"].dtype), tuple(shape))
-        local = [symbol(self._sizes.known[dim]) if isinstance(dim, Expr) else dim for dim in shape]
-        wanted = {str(dim) for dim in local if isinstance(dim, Expr)} & self._sizes.used
-        if not wanted:
-            return InputSpec()
-        self._sizes.used -= wanted
-        return InputSpec(shape=tuple(local))
-
-    def size(self, value: Any) -> Dim:
-        """A size of torch in this block's terms."""
-        return self._sizes.local(self._emitter.free.dim(value))
+        for node, index in self._region.entered_nodes():
+            name = self._signature.reference(index)
+            if name is not None:
+                self._body.values[node] = name
 
     # ------------------------------------------------------------------------------------- what happens
 
@@ -254,7 +195,7 @@ class Scope:
         name = self._own(region)
         kind, settings, given = layer(region.call, self._emitter.state.dtype)
         inputs: Structure = {
-            port: self.reference(region.enter.args[0][mark.index], region.enter)
+            port: self.reference(region.entered(mark.index), region.enter)
             for port, mark in given.items()
             if isinstance(mark, Mark)
         }
@@ -269,7 +210,11 @@ class Scope:
         self._body.nodes.append(node)
         results = region.call.results
         ports = results if isinstance(results, tuple) else ()
-        ways = {mark.index: f".{kind.outputs[at]}" if kind.outputs else "" for at, mark in reversed(list(enumerate(ports))) if isinstance(mark, Mark)}
+        ways = {
+            mark.index: f".{kind.outputs[at]}" if kind.outputs else ""
+            for at, mark in reversed(list(enumerate(ports)))
+            if isinstance(mark, Mark)
+        }
         self._bind_outputs(region, node.name, ways)
 
     def _frozen(self, region: Region) -> tuple[str, ...] | bool:
@@ -280,7 +225,7 @@ class Scope:
         name = self._own(region)
         block, emitted = self._emitter.block_for(region)
         inputs: Structure = {
-            each: _referring(given, lambda mark: self.reference(region.enter.args[0][mark.index], region.enter))
+            each: referring(given, lambda mark: self.reference(region.entered(mark.index), region.enter))
             for each, given in emitted.inputs.items()
         }
         arguments: dict[str, Literal] = {each: self._sizes.local(dim) for each, dim in emitted.passed.items()}
@@ -302,10 +247,10 @@ class Scope:
             raise LayOpen(_between(owner, self.path, self._region, self._emitter))
         return self._below(region.path)
 
-    def _bind_outputs(self, region: Region, name: str, ways: Mapping[int, str]) -> None:
-        for node in region.leave.users:
-            if node.target is operator.getitem and node.args[1] in ways:
-                self._body.values[node] = name + ways[node.args[1]]
+    def _bind_outputs(self, region: Region, name: str, found: Mapping[int, str]) -> None:
+        for node, index in region.left_nodes():
+            if index in found:
+                self._body.values[node] = name + found[index]
 
     def _free_name(self, base: str) -> str:
         name, count = base, 0
@@ -338,7 +283,9 @@ class Scope:
             return f"{self.reference(of, user)}.{output_port(of, index)}"
         theirs, ours = self._chain(node), self._chain_of(self._region)
         if not theirs | ours:
-            raise failure("MP602", f"uses {node.target}, which gives nothing that can be carried", self.path, node)
+            raise failure(
+                "MP602", f"uses {node.target}, which gives nothing that can be carried", self.path, node
+            )
         raise LayOpen((theirs ^ ours) or ours)
 
     def _is_boundary(self, node: fx.Node) -> bool:
@@ -362,7 +309,9 @@ class Scope:
     def _tensor(self, lifted: Lifted) -> str:
         if lifted.is_constant:
             return self._constant(lifted)
-        names = [each for each in self._emitter.state.names_of(lifted.name) if not self._emitter.covered(each)]
+        names = [
+            each for each in self._emitter.state.names_of(lifted.name) if not self._emitter.covered(each)
+        ]
         here = [each for each in names if self._emitter.owner(each) == self.path]
         if not here:
             raise LayOpen(_between(self._emitter.owner(names[0]), self.path, self._region, self._emitter))
@@ -411,52 +360,27 @@ class Scope:
         leave = self._region.leave
 
         def reference(mark: Mark) -> str:
-            return self.reference(leave.args[0][mark.index], leave)
+            return self.reference(self._region.left(mark.index), leave)
 
         if self._is_network:
-            return _referring(self._only_tensors_and_none(given), reference), {}
+            return referring(self._only_tensors_and_none(given), reference), {}
         kept = tensors_only(given)
         if kept is None:
             # Nothing to give: what it computes, nobody can see.
             raise LayOpen({self.path})
-        return _referring(kept, reference), _ways(kept)
+        return referring(kept, reference), ways(kept)
 
     def _only_tensors_and_none(self, given: Described) -> Described:
-        strange = [each for each in _leaves(given) if not isinstance(each, Mark) and each != Constant(None)]
+        strange = [each for each in leaves(given) if not isinstance(each, Mark) and each != Constant(None)]
         if strange or not list(marks(given)):
-            told = strange[0].type if strange and isinstance(strange[0], Opaque) else "something that isn't a tensor"
+            told = (
+                strange[0].type
+                if strange and isinstance(strange[0], Opaque)
+                else "something that isn't a tensor"
+            )
             hint = "return tensors, in tuples, lists, dictionaries or dataclasses"
             raise failure("MP609", f"the network returns {told}", self.path, hint=hint)
         return given
-
-
-def _leaves(given: Described) -> list[Described]:
-    if isinstance(given, tuple):
-        return [leaf for item in given for leaf in _leaves(item)]
-    if isinstance(given, Mapping):
-        return [leaf for item in given.values() for leaf in _leaves(item)]
-    return [given]
-
-
-def _referring(given: Described, reference: Any) -> Structure:
-    if isinstance(given, Mark):
-        return reference(given)
-    if isinstance(given, tuple):
-        return tuple(_referring(item, reference) for item in given)
-    if isinstance(given, Mapping):
-        return {key: _referring(item, reference) for key, item in given.items()}
-    return None
-
-
-def _ways(given: Described, way: str = "") -> dict[int, str]:
-    """Mark -> the way to it in the structure: ``.h.0``; the first, where it stands twice."""
-    if isinstance(given, Mark):
-        return {given.index: way}
-    items = enumerate(given) if isinstance(given, tuple) else given.items() if isinstance(given, Mapping) else ()
-    found: dict[int, str] = {}
-    for key, item in items:
-        found = _ways(item, f"{way}.{key}") | found
-    return found
 
 
 def _between(owner: str, user: str, region: Region, emitter: Emitter) -> set[str]:
@@ -467,4 +391,3 @@ def _between(owner: str, user: str, region: Region, emitter: Emitter) -> set[str
     elif user and (owner == "" or user.startswith(f"{owner}.")):
         found = {user}
     return found
-

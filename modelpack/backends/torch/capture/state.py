@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import nn
@@ -57,7 +58,11 @@ def state_of(model: nn.Module) -> State:
     for name, tensor in tensors.items():
         _refuse_tensor(name, tensor)
     return State(
-        tensors, frozenset(parameters), frozenset(saved), _ties(tensors), _dtype_of_most(list(parameters.values()))
+        tensors,
+        frozenset(parameters),
+        frozenset(saved),
+        _ties(tensors),
+        _dtype_of_most(list(parameters.values())),
     )
 
 
@@ -93,9 +98,11 @@ def _ties(tensors: Mapping[str, torch.Tensor]) -> tuple[tuple[str, ...], ...]:
             by_storage.setdefault(tensor.untyped_storage().data_ptr(), []).append((start, stop, name, key))
     for parts in by_storage.values():
         parts.sort(key=lambda part: part[:2])
-        for (_, stop, first, key), (start, _, second, other) in zip(parts, parts[1:], strict=False):
+        for (_, stop, first, key), (start, _, second, other) in pairwise(parts):
             if start < stop and key != other:
-                raise failure("MP614", f"shares part of its memory with {first}", second, hint="give it a clone")
+                raise failure(
+                    "MP614", f"shares part of its memory with {first}", second, hint="give it a clone"
+                )
     return tuple(tuple(names) for names in groups.values() if len(names) > 1)
 
 
@@ -116,7 +123,9 @@ def refuse_what_is_hidden(model: nn.Module) -> None:
     """
     for path, module in model.named_modules():
         if isinstance(module, torch.jit.ScriptModule):
-            raise failure("MP603", "is a TorchScript module", path, hint="save the module that it was made from")
+            raise failure(
+                "MP603", "is a TorchScript module", path, hint="save the module that it was made from"
+            )
         for kind in _HOOKS:
             if getattr(module, kind):
                 hook = next(iter(getattr(module, kind).values()))

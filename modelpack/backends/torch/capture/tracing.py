@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,11 +23,12 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.export import ExportedProgram
+from torch.export import Dim, ExportedProgram
 from torch.fx.node import has_side_effect
+from torch.overrides import TorchFunctionMode
 
 from modelpack.backends.torch.capture.failures import failure, told_by_export
-from modelpack.backends.torch.capture.values import Constant, Described, describe, map_tensors
+from modelpack.backends.torch.capture.values import Described, describe, map_tensors
 
 __all__ = ["ENTER", "LEAVE", "ModuleCall", "Trace", "arguments_of", "bind", "mode_of", "trace"]
 
@@ -57,8 +59,8 @@ class ModuleCall:
     module: nn.Module
     arguments: Mapping[str, Described]
     """by the names of forward's parameters"""
-    outputs: Described = Constant(None)
-    results: Described = Constant(None)
+    outputs: Described = ()
+    results: Described = ()
     """of a known layer: its output ports, flat"""
     finished: bool = False
 
@@ -89,14 +91,33 @@ def arguments_of(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, A
 Results = Callable[[nn.Module, Any], Any]
 """A known layer's result -> its output ports, flat; anything else -> None."""
 
+StandIn = Callable[[nn.Module], Callable[..., Any]]
+"""What runs in place of a module's forward: mostly the forward itself."""
+
+
+class _EveryCall(TorchFunctionMode):
+    """Lets the trace see `contiguous` of what is contiguous already, which else returns before anyone can see it: whether
+    it is may depend on the mode."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        function = torch.ops.aten.contiguous.default if func is torch.Tensor.contiguous else func
+        return function(*args, **(kwargs or {}))
+
 
 @dataclass(slots=True)
 class _Recorder:
     results: Results
+    stand_in: StandIn
     calls: list[ModuleCall] = field(default_factory=list[ModuleCall])
 
     def watched(self, path: str, module: nn.Module) -> Callable[..., Any]:
-        original = module.forward
+        original = self.stand_in(module)
         signature = inspect.signature(type(module).forward)
 
         def forward(*args: Any, **kwargs: Any) -> Any:
@@ -151,7 +172,8 @@ def trace(
     *,
     is_layer: Callable[[nn.Module], bool],
     results: Results,
-    free: Callable[[int, torch.Tensor], Mapping[int, Any]],
+    stand_in: StandIn,
+    free: Callable[[int, torch.Tensor], dict[int, Any]],
 ) -> Trace:
     """Follow one run of `model` as it is, in the mode it is in; the model is the same afterwards.
 
@@ -160,7 +182,7 @@ def trace(
     Raises:
         CaptureError: MP601 torch.export can't follow it.
     """
-    recorder = _Recorder(results)
+    recorder = _Recorder(results, stand_in)
     tensors: list[torch.Tensor] = []
     map_tensors(lambda tensor: tensors.append(tensor) or tensor, (args, dict(kwargs)))
     # Each is a tensor of its own, even where the caller gave one twice: an input is what its name says.
@@ -171,8 +193,12 @@ def trace(
         real_args, real_kwargs = map_tensors(lambda _: next(left), (args, dict(kwargs)))
         return model(*real_args, **real_kwargs)
 
-    shapes = tuple({axis: free(at, tensor).get(axis) for axis in range(tensor.dim())} for at, tensor in enumerate(inputs))
-    with _watching(model, recorder, is_layer):
+    shapes = tuple(
+        dict.fromkeys(range(each.dim()), Dim.STATIC) | free(at, each) for at, each in enumerate(inputs)
+    )
+    with _watching(model, recorder, is_layer), warnings.catch_warnings(), _EveryCall():
+        # Recurrent layers keep a list of their weights, which follows them through the trace and back.
+        warnings.filterwarnings("ignore", message=r"The tensor attributes? [^ ]*_flat_weights\[")
         try:
             program = torch.export.export(
                 _Root(model, run), tuple(inputs), dynamic_shapes=(shapes,), strict=False

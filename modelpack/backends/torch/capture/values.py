@@ -15,7 +15,21 @@ from typing import Any
 import torch
 from torch.utils import _pytree as pytree
 
-__all__ = ["Constant", "Described", "Mark", "Opaque", "describe", "map_tensors", "marks", "tensors_only"]
+from modelpack.architecture import Structure
+
+__all__ = [
+    "Constant",
+    "Described",
+    "Mark",
+    "Opaque",
+    "describe",
+    "leaves",
+    "map_tensors",
+    "marks",
+    "referring",
+    "tensors_only",
+    "ways",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,3 +114,36 @@ def tensors_only(value: Described) -> Described | None:
         named = {key: found for key, item in value.items() if (found := tensors_only(item)) is not None}
         return named or None
     return None
+
+
+def leaves(given: Described) -> list[Described]:
+    """What a structure holds, flat."""
+    if isinstance(given, tuple):
+        return [leaf for item in given for leaf in leaves(item)]
+    if isinstance(given, Mapping):
+        return [leaf for item in given.values() for leaf in leaves(item)]
+    return [given]
+
+
+def referring(given: Described, reference: Callable[[Mark], str]) -> Structure:
+    """The structure with references for marks."""
+    if isinstance(given, Mark):
+        return reference(given)
+    if isinstance(given, tuple):
+        return tuple(referring(item, reference) for item in given)
+    if isinstance(given, Mapping):
+        return {key: referring(item, reference) for key, item in given.items()}
+    return None
+
+
+def ways(given: Described, way: str = "") -> dict[int, str]:
+    """Mark -> the way to it in the structure: ``.h.0``; the first, where it stands twice."""
+    if isinstance(given, Mark):
+        return {given.index: way}
+    items = (
+        enumerate(given) if isinstance(given, tuple) else given.items() if isinstance(given, Mapping) else ()
+    )
+    found: dict[int, str] = {}
+    for key, item in items:
+        found = ways(item, f"{way}.{key}") | found
+    return found

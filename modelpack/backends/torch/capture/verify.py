@@ -25,12 +25,13 @@ from modelpack.backends.torch.capture.tracing import arguments_of, mode_of
 from modelpack.backends.torch.capture.values import map_tensors
 from modelpack.checker import check
 from modelpack.dims import Dim, Expr, evaluate, symbols
+from modelpack.errors import CaptureError
 from modelpack.network import Network, Specs
 from modelpack.reader import read
 from modelpack.tensors import TensorSpec
 from modelpack.writer import write
 
-__all__ = ["Tolerance", "Verified", "verify"]
+__all__ = ["NotFree", "Tolerance", "Verified", "verify"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,14 @@ class Tolerance:
 
     relative: float = 0.0
     absolute: float = 0.0
+
+
+class NotFree(Exception):  # noqa: N818  (not an error: what has to be fixed for the captured network to be right)
+    """At other sizes of these dimensions the model takes another way than at the example's."""
+
+    def __init__(self, names: frozenset[str], axes: frozenset[tuple[str, int]], error: CaptureError) -> None:
+        super().__init__(str(error))
+        self.names, self.axes, self.error = names, axes, error
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +75,20 @@ def verify(
     Where only training differs, the network is for evaluation only, with a warning.
 
     Raises:
-        CaptureError: MP616 an output differs.
+        CaptureError: MP616 an output differs for the example inputs.
+        NotFree: one differs at another size.
     """
     allowed = tolerance or Tolerance()
     beside = _Beside(captured, model, allowed)
     outputs = beside.compare(args, dict(kwargs), "the example inputs")
-    for sizes in _other_sizes(beside.network, _sizes_of(beside.network, model, args, kwargs)):
+    for changed, sizes in _other_sizes(_sizes_of(beside.network, model, args, kwargs)):
         grown = _grow(beside.network, model, args, kwargs, sizes)
         if beside.original_takes(*grown):
             told = ", ".join(f"{name}={size}" for name, size in sizes.items())
-            beside.compare(*grown, f"inputs with {told}")
+            try:
+                beside.compare(*grown, f"inputs with {told}")
+            except CaptureError as error:
+                raise NotFree(changed, _axes(beside.network, changed), error) from error
     architecture = captured.architecture
     if "train" in architecture.modes:
         difference = beside.difference_in_training(args, dict(kwargs))
@@ -118,7 +131,10 @@ class _Beside:
             CaptureError: MP616 they aren't.
         """
         expected = self._run(self._model, args, kwargs, training=False)
-        actual = self._run(self._built, args, kwargs, training=False)
+        try:
+            actual = self._run(self._built, args, kwargs, training=False)
+        except Exception as error:  # whatever an operation raises on sizes that it wasn't meant for
+            raise failure("MP616", f"the captured network raises {_first_line(error)} for {told}") from error
         if len(expected) != len(actual):
             raise failure("MP616", f"{len(actual)} outputs instead of {len(expected)} for {told}")
         for at, (first, second) in enumerate(zip(expected, actual, strict=True)):
@@ -165,7 +181,9 @@ class _Beside:
             loss = [each.float().square().mean() for each in outputs if each.requires_grad]
             if parameters and loss:
                 gradients = torch.autograd.grad(sum(loss), list(parameters.values()), allow_unused=True)
-                found |= {f"the gradient of {name}": each for name, each in zip(parameters, gradients, strict=True)}
+                found |= {
+                    f"the gradient of {name}": each for name, each in zip(parameters, gradients, strict=True)
+                }
         return found
 
     def _unequal(self, first: torch.Tensor, second: torch.Tensor) -> str | None:
@@ -194,7 +212,11 @@ class _Beside:
         return None
 
     def record(
-        self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], into: dict[str, list[torch.Tensor]]
+        self,
+        module: nn.Module,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        into: dict[str, list[torch.Tensor]],
     ) -> None:
         with _hooked(module, into):
             self._run(module, args, kwargs, training=False)
@@ -212,7 +234,9 @@ def _recorded(
 def _hooked(module: nn.Module, into: dict[str, list[torch.Tensor]]) -> Iterator[None]:
     handles = [
         each.register_forward_hook(
-            lambda _module, _args, output, path=path: into.setdefault(path, [t.clone() for t in _flat(output)]) and None
+            lambda _module, _args, output, path=path: (
+                into.setdefault(path, [t.clone() for t in _flat(output)]) and None
+            )
         )
         for path, each in module.named_modules()
         if path
@@ -241,6 +265,10 @@ def _flat(value: Any) -> list[torch.Tensor]:
     found: list[torch.Tensor] = []
     map_tensors(lambda tensor: found.append(tensor) or tensor, value)
     return found
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
 
 
 def _same_bits(first: torch.Tensor, second: torch.Tensor) -> bool:
@@ -288,19 +316,32 @@ def _sizes_of(
     return found
 
 
-def _other_sizes(network: Network, sizes: Mapping[str, int]) -> Iterator[dict[str, int]]:
-    """One more in the batch; then all else of another size; then both."""
-    others = {name: 2 * size for name, size in sizes.items() if name != "batch"}
-    if "batch" in sizes:
-        yield {**sizes, "batch": sizes["batch"] + 1}
-    for name, size in others.items():
-        yield {**sizes, name: size}
-    if len(others) > 1:
-        yield {**sizes, **others}
+def _other_sizes(sizes: Mapping[str, int]) -> Iterator[tuple[frozenset[str], dict[str, int]]]:
+    """What is changed, and all sizes: one dimension at a time, one more (an odd size takes other ways than an even one) and
+    twice as many, then all at once."""
+    for name, size in sizes.items():
+        for other in (size + 1, 2 * size):
+            yield frozenset({name}), {**sizes, name: other}
+    if len(sizes) > 1:
+        yield frozenset(sizes), {name: 2 * size for name, size in sizes.items()}
+
+
+def _axes(network: Network, names: frozenset[str]) -> frozenset[tuple[str, int]]:
+    """The axes of inputs that depend on these dimensions."""
+    return frozenset(
+        (input_name, axis)
+        for input_name, spec in _all_specs(network)
+        for axis, dim in enumerate(spec.shape)
+        if symbols(dim) & names
+    )
 
 
 def _grow(
-    network: Network, model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], sizes: Mapping[str, int]
+    network: Network,
+    model: nn.Module,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    sizes: Mapping[str, int],
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The example inputs, their values repeated along free axes up to `sizes`."""
     marks = named_marks(arguments_of(model, args, kwargs))

@@ -1,0 +1,57 @@
+"""Layers whose inner steps tell less about sizes than the layer's rule: while they are traced, something of the same shapes runs.
+
+A recurrent layer is a loop over time steps for torch.export, which fixes their number; EmbeddingBag counts its bags in a way
+in which they don't look like the batch. Of a known layer's inside nothing is kept but the shapes of its outputs, so a stand-in
+may compute anything, as long as it demands of the sizes what the layer demands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+__all__ = ["has_stand_in", "stand_in"]
+
+
+def stand_in(module: nn.Module) -> Callable[..., Any]:
+    """What runs in place of the forward of a known layer while it is traced."""
+    if type(module) in (nn.RNN, nn.GRU, nn.LSTM) and isinstance(module, nn.RNNBase):
+        return lambda input, hx=None: _recurrent(module, input, hx)
+    if type(module) is nn.EmbeddingBag:
+        return lambda input, offsets=None, per_sample_weights=None: _bags(
+            module, input, offsets, per_sample_weights
+        )
+    return module.forward
+
+
+def has_stand_in(module: nn.Module) -> bool:
+    """Whether the trace says nothing of what is inside."""
+    return type(module) in (nn.RNN, nn.GRU, nn.LSTM, nn.EmbeddingBag)
+
+
+def _recurrent(module: nn.RNNBase, input: Any, hx: Any) -> Any:
+    if not isinstance(input, torch.Tensor) or input.dim() not in (2, 3):
+        return type(module).forward(module, input, hx)
+    directions = 2 if module.bidirectional else 1
+    outputs = module.proj_size or module.hidden_size
+    torch._check(input.shape[-1] == module.input_size)
+    batch = () if input.dim() == 2 else (input.shape[0 if module.batch_first else 1],)
+    widths = (outputs, module.hidden_size) if isinstance(module, nn.LSTM) else (outputs,)
+    states = [input.new_zeros((module.num_layers * directions, *batch, width)) for width in widths]
+    given = () if hx is None else hx if isinstance(hx, tuple) else (hx,)
+    for state, expected in zip(given, states, strict=False):
+        # An addition makes torch.export equate the sizes: a state for another batch is refused.
+        torch.add(state, expected)
+    output = input.new_zeros((*input.shape[:-1], directions * outputs))
+    return output, tuple(states) if isinstance(module, nn.LSTM) else states[0]
+
+
+def _bags(module: nn.EmbeddingBag, input: Any, offsets: Any, weights: Any) -> Any:
+    if not isinstance(input, torch.Tensor) or input.dim() != 2 or offsets is not None:
+        return type(module).forward(module, input, offsets, weights)
+    if weights is not None:
+        torch.add(input, weights)
+    return module.weight.new_zeros((input.shape[0], module.embedding_dim))
