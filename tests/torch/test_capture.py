@@ -1,0 +1,181 @@
+"""Models of plain torch: saved, loaded where their classes don't exist, and compared bit by bit."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.utils import _pytree as pytree
+
+import modelpack
+from modelpack.architecture import ByMode, InputSpec
+from modelpack.backends.torch.capture import capture
+from modelpack.backends.torch.capture.values import map_tensors
+from modelpack.dims import symbols
+from tests.torch.models import CASES, GPT, BasicBlock, Case, LSTMClassifier, Twice, values
+from tests.torch.reload import observe
+
+
+@pytest.fixture(scope="module")
+def observed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
+    """Of each model: what the original does, and what the loaded one does in a clean process."""
+    folder = tmp_path_factory.mktemp("packs")
+    originals: dict[str, dict[str, Any]] = {}
+    for name, case in CASES.items():
+        torch.manual_seed(3)
+        model = case.make()
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            modelpack.save(model, folder / f"{name}.modelpack", case.args, case.kwargs)
+        inputs = [(case.args, dict(case.kwargs)), larger(case)]
+        torch.save(inputs, folder / f"{name}.pt")
+        originals[name] = observe(model, inputs)
+    script = Path(__file__).with_name("reload.py")
+    environment = {**os.environ, "PYTHONPATH": str(Path(modelpack.__file__).parents[1])}
+    subprocess.run([sys.executable, str(script), str(folder)], check=True, env=environment, timeout=300)
+    return {name: (originals[name], torch.load(folder / f"{name}.out.pt")) for name in CASES}
+
+
+def larger(case: Case) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The example with two more in the batch."""
+    architecture = capture(case.make(), case.args, case.kwargs).architecture
+    specs = iter(
+        pytree.tree_leaves(dict(architecture.main.inputs), is_leaf=lambda each: isinstance(each, InputSpec))
+    )
+
+    def grown(tensor: torch.Tensor) -> torch.Tensor:
+        for axis, dim in enumerate(next(specs).shape):
+            if symbols(dim) == {"batch"}:
+                tensor = torch.cat([tensor, tensor.narrow(axis, 0, 1), tensor.narrow(axis, 0, 1)], dim=axis)
+        return tensor
+
+    return map_tensors(grown, (case.args, dict(case.kwargs)))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_loaded_without_its_class_it_gives_the_same_bits(name: str, observed: dict[str, Any]) -> None:
+    original, loaded = observed[name]
+    for first, second in zip(original["outputs"], loaded["outputs"], strict=True):
+        for expected, actual in zip(first, second, strict=True):
+            assert torch.equal(expected, actual)
+    assert original["outputs"][0][0].shape != original["outputs"][1][0].shape
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_names_of_tensors_are_kept(name: str, observed: dict[str, Any]) -> None:
+    original, loaded = observed[name]
+    assert sorted(loaded["names"]) == sorted(original["names"])
+    assert sorted(loaded["trained"]) == sorted(original["trained"])
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_three_steps_of_training_are_the_same(name: str, observed: dict[str, Any]) -> None:
+    original, loaded = observed[name]
+    assert loaded["losses"] == original["losses"]
+    for key, tensor in original["state"].items():
+        assert torch.equal(tensor, loaded["state"][key]), key
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_free_dimensions_are_found(name: str) -> None:
+    case = CASES[name]
+    inputs = capture(case.make(), case.args, case.kwargs).architecture.main.inputs
+    leaves = pytree.tree_leaves(dict(inputs), is_leaf=lambda each: isinstance(each, InputSpec))
+    assert {word for leaf in leaves for dim in leaf.shape for word in symbols(dim)} == set(case.free)
+
+
+def test_the_model_is_left_as_it_was(tmp_path: Path) -> None:
+    model = nn.Sequential(
+        nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Dropout(), nn.Flatten(), nn.Linear(4 * 36, 2)
+    )
+    model.train()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    random = torch.get_rng_state()
+    modelpack.save(model, tmp_path / "a", (torch.randn(3, 1, 8, 8, generator=torch.Generator()),))
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+    assert all(module.training for module in model.modules())
+    assert not any("forward" in vars(module) for module in model.modules())
+    assert torch.equal(torch.get_rng_state(), random)
+
+
+def test_a_recurrent_layer_keeps_its_list_of_weights(tmp_path: Path) -> None:
+    model, case = LSTMClassifier(), CASES["lstm"]
+    modelpack.save(model, tmp_path / "a", case.args)
+    weights = [getattr(model.lstm, name) for name in model.lstm._flat_weights_names]
+    assert all(first is second for first, second in zip(model.lstm._flat_weights, weights, strict=True))
+
+
+def test_ties_are_still_ties(tmp_path: Path) -> None:
+    modelpack.save(GPT(), tmp_path / "a", CASES["gpt"].args)
+    loaded = modelpack.load(tmp_path / "a")
+    assert loaded.lm_head.weight is loaded.wte.weight
+
+
+def test_two_captures_give_the_same_text() -> None:
+    case = CASES["gpt"]
+    assert (
+        capture(case.make(), case.args).architecture.to_yaml()
+        == capture(case.make(), case.args).architecture.to_yaml()
+    )
+
+
+def test_a_function_that_depends_on_the_mode_becomes_a_setting_of_both() -> None:
+    case = CASES["functional_dropout"]
+    nodes = {node.name: node for node in capture(case.make(), case.args).architecture.main.nodes}
+    assert nodes["dropout"].action.settings["train"] == ByMode(train=True, eval=False)
+
+
+def test_equal_blocks_share_their_definition() -> None:
+    model = nn.Sequential(BasicBlock(4, 4), BasicBlock(4, 4), BasicBlock(4, 8))
+    architecture = capture(model, (values(2, 4, 6, 6),)).architecture
+    assert [node.action.block for node in architecture.main.nodes] == [
+        "BasicBlock",
+        "BasicBlock",
+        "BasicBlock2",
+    ]
+
+
+def test_a_module_called_twice_is_called_twice() -> None:
+    case = CASES["twice"]
+    text = capture(Twice(), case.args, case.kwargs).architecture.to_yaml()
+    assert "call: shared" in text
+    assert "call: tower.0" in text
+
+
+def test_dynamic_names_the_free_axes() -> None:
+    case = CASES["gpt"]
+    architecture = capture(GPT(), case.args, dynamic={"ids": {1: "tokens"}}).architecture
+    assert [str(dim) for dim in architecture.main.inputs["ids"].shape] == ["2", "tokens"]
+
+
+class OddAndEven(nn.Module):
+    """Takes another way for odd lengths."""
+
+    def forward(self, x):
+        return x + 1 if x.shape[1] % 2 == 0 else x + 2
+
+
+def test_a_size_at_which_the_model_does_something_else_is_fixed(tmp_path: Path) -> None:
+    model = OddAndEven()
+    with pytest.warns(UserWarning, match="length fixed"):
+        modelpack.save(model, tmp_path / "a", (values(3, 4),))
+    with modelpack.open(tmp_path / "a") as opened:
+        shape = opened.architecture.main.inputs["x"].shape
+    assert [str(dim) for dim in shape] == ["batch", "4"]
+
+
+def test_samples_are_the_example_and_its_outputs(tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Linear(3, 2)).eval()
+    x = values(4, 3)
+    modelpack.save(model, tmp_path / "a", (x,), samples=True)
+    with modelpack.open(tmp_path / "a") as opened:
+        stored = opened.pack.samples.tensors
+        assert set(stored) == {"input.0", "output.0"}
+        assert torch.equal(torch.from_numpy(stored["output.0"].numpy()), model(x).detach())
