@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from modelpack.summary import Row, Summary
@@ -15,7 +15,7 @@ Advance = Callable[[int, int], None]
 
 
 @contextmanager
-def progress_bar(what: str) -> Iterator[Advance]:
+def progress_bar(what: str) -> Generator[Advance]:
     """A bar on standard error while the body runs, in bytes; nothing where that isn't a terminal."""
     if not sys.stderr.isatty():
         yield _silent

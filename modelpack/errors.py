@@ -99,6 +99,8 @@ CODES: dict[str, str] = {
     "MP403": "tensor of another shape",
     "MP404": "tensor of another dtype",
     "MP405": "tied tensor stored twice",
+    "MP410": "tensor without an initialiser",
+    "MP411": "initialiser that can't make a tensor",
     # 5xx: the pack: archive, weight file, manifest
     "MP501": "there is no pack here",
     "MP502": "the pack lacks a required file",

@@ -10,6 +10,7 @@ import torch
 
 from modelpack.api import OpenPack
 from modelpack.backends.torch.dtypes import to_torch
+from modelpack.backends.torch.load import load
 from modelpack.errors import BuildError, Problem
 from modelpack.network import Specs
 from modelpack.weights import LazyTensor, Weights
@@ -38,7 +39,7 @@ def run_samples(opened: OpenPack, samples: Weights) -> SampleRun:
     if next(values, None) is not None:
         raise BuildError(Problem("MP730", f"{len(inputs)} inputs are more than the network takes"))
     with torch.no_grad():
-        found = list(_flat(opened.load()(*arguments)))
+        found = list(_flat(load(opened.pack.path)(*arguments)))
     if len(found) != len(wanted):
         raise BuildError(Problem("MP730", f"{len(wanted)} outputs, the network gives {len(found)}"))
     problems = [

@@ -1,0 +1,43 @@
+"""Network -> first values of all its tensors, by `init` and by what each layer type says, from one seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from modelpack.errors import ArchitectureError, Problem, raise_if_any
+from modelpack.initialise import initialise, validate
+from modelpack.match import stored_names
+from modelpack.network import Network, TensorEntry
+from modelpack.safetensors_layout import TensorData
+
+__all__ = ["first_values"]
+
+
+def first_values(network: Network, seed: int) -> list[TensorData]:
+    """The tensors that a weight file must hold, each made when it is written; equal seeds give equal bytes.
+
+    Raises:
+        ArchitectureError: MP410 a tensor of its own that says no `init`; MP411 an initialiser that can't make this tensor.
+    """
+    entries = stored_names(network)
+    raise_if_any((problem for entry in entries.values() for problem in _problems(entry)), ArchitectureError)
+    return [_tensor(entry, seed) for entry in entries.values()]
+
+
+def _problems(entry: TensorEntry) -> Iterator[Problem]:
+    if entry.init is None:
+        hint = "give it one, such as init: {normal: {std: 0.02}}"
+        yield Problem("MP410", "has no init, so it has no first values", path=entry.name, hint=hint)
+        return
+    try:
+        validate(entry.init, entry.shape, entry.dtype)
+    except ValueError as error:
+        yield Problem("MP411", str(error), path=entry.name)
+
+
+def _tensor(entry: TensorEntry, seed: int) -> TensorData:
+    def pieces() -> Iterator[memoryview]:
+        if entry.init is not None:
+            yield initialise(entry.init, entry.shape, entry.dtype, seed, entry.name)
+
+    return TensorData(entry.name, entry.dtype, entry.shape, pieces)
