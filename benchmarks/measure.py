@@ -57,14 +57,13 @@ def measured(work: Callable[[], object], *, answer: bool = False) -> Mapping[str
     cpu, start = time.process_time(), time.perf_counter()
     kept = work()  # held until all is measured: freeing it isn't part of the work
     wall, used = time.perf_counter() - start, time.process_time() - cpu
-    result = {
+    return {
         "wall": wall,
         "cpu": used,
         "peak": (_status("VmHWM") - before) / 1e3,
         "read": (_disk() - disk) / 1e6,
         "answer": kept if answer else None,
     }
-    return result
 
 
 def _status(key: str) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -20,7 +20,7 @@ class _Place:
     """A tensor of a module and every spot where it stands; several where it is tied."""
 
     tensor: torch.Tensor
-    spots: list[tuple[str, nn.Module, str]] = field(default_factory=list[tuple[str, nn.Module, str]])
+    spots: list[tuple[str, nn.Module, str]]
     """full name, module and the name there"""
 
 
@@ -54,7 +54,7 @@ def fill(
 
 
 def _places(module: nn.Module) -> Iterator[_Place]:
-    """Every tensor once, in the order of `named_modules`; those that aren't on meta and have no name in the file too."""
+    """Every tensor once."""
     found: dict[int, _Place] = {}
     seen: set[nn.Module] = set()
     stack = [("", module)]
@@ -65,12 +65,15 @@ def _places(module: nn.Module) -> Iterator[_Place]:
         seen.add(owner)
         for tensors in (owner._parameters, owner._buffers):
             for name, tensor in tensors.items():
-                if tensor is not None:
-                    place = found.setdefault(id(tensor), _Place(tensor))
-                    place.spots.append((prefix + name, owner, name))
-        for name, child in owner._modules.items():
-            if child is not None:
-                stack.append((f"{prefix}{name}.", child))
+                if tensor is None:
+                    continue
+                spot = (prefix + name, owner, name)
+                known = found.get(id(tensor))
+                if known is None:
+                    found[id(tensor)] = _Place(tensor, [spot])
+                else:
+                    known.spots.append(spot)
+        stack += [(f"{prefix}{name}.", child) for name, child in owner._modules.items() if child is not None]
     yield from found.values()
 
 
@@ -90,19 +93,21 @@ def _refuse_missing(places: list[_Place], names: list[str | None]) -> None:
 
 
 def _tensor(stored: LazyTensor, span: memoryview, wanted: torch.Tensor) -> torch.Tensor:
+    """The tensor that lies in `span`, sharing its memory."""
+    info = stored.info
     try:
-        dtype = to_torch(stored.dtype)
+        dtype = to_torch(info.dtype)
     except ValueError as error:
-        raise BuildError(Problem("MP713", str(error), path=stored.name)) from None
-    if wanted.shape != stored.shape or wanted.dtype is not dtype:
-        there = f"{stored.dtype}{list(stored.shape)}"
+        raise BuildError(Problem("MP713", str(error), path=info.name)) from None
+    shape = info.shape
+    if wanted.shape != shape or wanted.dtype is not dtype:
+        there = f"{info.dtype}{list(shape)}"
         here = f"{str(wanted.dtype).removeprefix('torch.')}{list(wanted.shape)}"
-        raise BuildError(
-            Problem("MP721", f"the weights have {there}, the module has {here}", path=stored.name)
-        )
-    if not len(span):
-        return torch.empty(stored.shape, dtype=dtype)
-    return torch.frombuffer(span, dtype=dtype).view(stored.shape)
+        raise BuildError(Problem("MP721", f"the weights have {there}, the module has {here}", path=info.name))
+    if info.start == info.stop:
+        return torch.empty(shape, dtype=dtype)
+    flat = torch.frombuffer(span, dtype=dtype)
+    return flat if len(shape) == 1 else flat.view(shape)
 
 
 def _converted(

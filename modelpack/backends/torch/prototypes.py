@@ -70,8 +70,9 @@ def another(module: nn.Module) -> nn.Module:
     made = object.__new__(type(module))
     state = dict(vars(module))
     for name, value in state.items():
-        if type(value) in _COLLECTIONS:
-            state[name] = value.copy()
+        kind = type(value)
+        if kind in _COLLECTIONS:
+            state[name] = kind(value) if value else kind()
     for name in _TENSORS:
         tensors: dict[str, torch.Tensor | None] = state[name]
         for key, tensor in tensors.items():
