@@ -15,7 +15,6 @@ POSIX only.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import os
 import secrets
@@ -24,10 +23,9 @@ import stat
 from collections.abc import Callable, Generator
 from pathlib import Path
 
-__all__ = ["replacing_directory", "replacing_file", "retired"]
+from modelpack.libc import exchange
 
-_AT_FDCWD = -100
-_RENAME_EXCHANGE = 2
+__all__ = ["replacing_directory", "replacing_file", "retired"]
 
 
 def retired(target: Path) -> Path:
@@ -81,7 +79,7 @@ def _put_directory(temporary: Path, target: Path) -> None:
             raise
     else:
         return
-    if _exchange(temporary, target):
+    if exchange(temporary, target):
         return
     old = retired(target)
     os.rename(target, old)
@@ -89,21 +87,6 @@ def _put_directory(temporary: Path, target: Path) -> None:
     os.rename(temporary, target)
     _sync_directory(target.parent)
     _remove(old)
-
-
-def _exchange(first: Path, second: Path) -> bool:
-    """Swap two paths in one step; False where the system or its file system can't."""
-    try:
-        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
-    except AttributeError:
-        return False
-    done = renameat2(_AT_FDCWD, os.fsencode(first), _AT_FDCWD, os.fsencode(second), _RENAME_EXCHANGE)
-    if done == 0:
-        return True
-    error = ctypes.get_errno()
-    if error in (errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP):
-        return False
-    raise OSError(error, os.strerror(error), str(first), None, str(second))
 
 
 def _make_file(path: Path) -> int:

@@ -19,12 +19,14 @@ from types import TracebackType
 
 import blake3
 
+from modelpack.libc import start_writeback
 from modelpack.safetensors_layout import Part, pieces_of
 
 __all__ = ["Beside", "Sums", "write_all", "write_parts"]
 
 _PIECE = 1 << 20  # stays in the cache between the write, the digest and the CRC
 _QUEUED = 16
+_WRITEBACK = 16 << 20
 
 
 class Beside:
@@ -87,6 +89,7 @@ def write_parts(
         PackError: MP554 a part gave other than its size of bytes.
     """
     sums = Sums()
+    started = offset
     for part in parts:
         hasher = blake3.blake3()
         for whole in pieces_of(part):
@@ -96,6 +99,9 @@ def write_parts(
                 write_all(number, piece, offset)
                 offset += len(piece)
                 progress(len(piece))
+                if offset - started >= _WRITEBACK:
+                    start_writeback(number, started, offset - started)
+                    started = offset
         beside.do(_finish(sums, hasher))
     return sums
 

@@ -100,7 +100,7 @@ def dies_at_step(path: Path, step: int, before: bool) -> None:
 
     for name in STEPS:
         setattr(os, name, counted(getattr(os, name)))
-    atomic._exchange = counted(atomic._exchange)
+    atomic.exchange = counted(atomic.exchange)
     save(path, b"B")
 
 
@@ -112,7 +112,7 @@ def test_die_at_every_step(
 ) -> None:
     """Deterministic: each system call that changes something is the last one once, in both ways of swapping."""
     if swap == "by two renames":
-        monkeypatch.setattr(atomic, "_exchange", lambda first, second: False)
+        monkeypatch.setattr(atomic, "exchange", lambda first, second: False)
     path = tmp_path / name
     seen: list[bytes] = []
     for step in range(1, 200):
