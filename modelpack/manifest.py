@@ -198,7 +198,7 @@ def _metadata(value: JsonValue) -> Mapping[str, JsonValue]:
 
 
 def _check_depth(value: JsonValue, left: int) -> None:
-    if left == 0:
+    if left == 0 and isinstance(value, dict | list):
         refuse("MP536", f"nested deeper than {_DEEPEST}", f"{MANIFEST}: metadata")
     if isinstance(value, dict):
         for each in value.values():

@@ -18,6 +18,7 @@ from modelpack.errors import PackError
 from modelpack.limits import Limits
 from modelpack.manifest import FileRecord, Manifest, read_manifest, write_manifest
 from modelpack.pack import TensorData, copy_pack, open_pack, verify_digests, write_pack
+from modelpack.strict_json import JsonValue
 from tests.core.packs import ARCHITECTURE, some_tensors, tensor, tensors
 
 FORMS = pytest.mark.parametrize("name", ["net", "net.modelpack"], ids=["directory", "file"])
@@ -362,3 +363,13 @@ def test_a_manifest_carries_nothing_it_would_change() -> None:
     for metadata in ({"a": (1, 2)}, {"a": float("nan")}, {"a": object()}, {1: 2}, {"a": {1: 2}}, {"a": b""}):
         with pytest.raises(PackError, match="MP562"):
             write_manifest(replace(MANIFEST, metadata=metadata))
+
+
+def test_metadata_may_be_nested_16_deep() -> None:
+    value: JsonValue = 1
+    for _ in range(16):
+        value = {"a": value}
+    assert isinstance(value, dict)
+    assert read_manifest(write_manifest(replace(MANIFEST, metadata=value)), Limits()).metadata == value
+    with pytest.raises(PackError, match="MP536"):
+        write_manifest(replace(MANIFEST, metadata={"a": value}))
