@@ -126,6 +126,7 @@ def _put(place: _Place, value: torch.Tensor) -> None:
         if type(owner).__setattr__ is not nn.Module.__setattr__:
             # An LSTM keeps a list of its parameters beside.
             setattr(owner, name, value)
+        elif isinstance(value, nn.Parameter) and name in owner._parameters:
+            owner._parameters[name] = value
         else:
-            tensors = owner._parameters if name in owner._parameters else owner._buffers
-            tensors[name] = value
+            owner._buffers[name] = value

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch.utils import _pytree
 
 from modelpack.backends.torch.boundary import Check, checks_of
 from modelpack.backends.torch.dtypes import to_torch
@@ -47,7 +48,7 @@ def _unflatten(values: Any, keys: Any) -> Outputs:
     return Outputs(zip(keys, values, strict=True))
 
 
-torch.utils._pytree.register_pytree_node(
+_pytree.register_pytree_node(
     Outputs, _flatten, _unflatten, serialized_type_name="modelpack.Outputs"
 )
 

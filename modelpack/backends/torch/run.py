@@ -103,7 +103,10 @@ def block_class(
 def descend(module: nn.Module, way: tuple[str, ...]) -> nn.Module:
     """The submodule at the end of `way`."""
     for name in way:
-        module = module._modules[name]
+        inner = module._modules[name]
+        if inner is None:
+            raise AttributeError(f"the submodule '{'.'.join(way)}' was taken away")
+        module = inner
     return module
 
 
