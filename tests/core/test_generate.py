@@ -1,0 +1,144 @@
+"""What is generated from the registry: up to date, deterministic, and saying the same as the reader."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from modelpack import generate
+from modelpack.checker import check_text
+from modelpack.dims import symbols
+from modelpack.errors import ArchitectureError
+from modelpack.layers import BUILTIN, FAMILIES
+from modelpack.manifest import FileRecord, Manifest, write_manifest
+from modelpack.reader import read
+from modelpack.reference import example_architecture
+from modelpack.writer import write
+
+ROOT = Path(__file__).parents[2]
+ARCHITECTURE = json.loads(generate.schema_text("architecture"))
+VALIDATOR = jsonschema.Draft202012Validator(ARCHITECTURE)
+EXAMPLES = [(kind, at) for kind in BUILTIN.values() for at in range(len(kind.examples))]
+
+
+@pytest.mark.parametrize("name", list(generate.generated()))
+def test_the_committed_files_are_up_to_date(name):
+    assert (ROOT / name).read_text(encoding="utf-8") == generate.generated()[name], "run `make generate`"
+
+
+def test_another_process_generates_the_same(tmp_path):
+    """Nothing depends on the order of sets or on where it runs."""
+    command = [sys.executable, "-m", "modelpack.generate", "--root", str(tmp_path)]
+    subprocess.run(command, check=True, cwd=ROOT, env={"PYTHONHASHSEED": "7"}, stdout=subprocess.DEVNULL)
+    assert {name: (tmp_path / name).read_text() for name in generate.generated()} == dict(
+        generate.generated()
+    )
+
+
+def test_check_tells_what_is_out_of_date(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["generate", "--root", str(tmp_path)])
+    assert generate.main() == 0
+    page = tmp_path / "spec" / "layers.md"
+    page.write_text(page.read_text().replace("Affine", "Fine", 1))
+    monkeypatch.setattr(sys, "argv", ["generate", "--check", "--root", str(tmp_path)])
+    assert generate.main() == 1
+    assert "spec/layers.md" in capsys.readouterr().err
+
+
+def test_the_schemas_are_schemas():
+    for name in ("architecture", "manifest"):
+        jsonschema.Draft202012Validator.check_schema(json.loads(generate.schema_text(name)))
+
+
+def test_every_type_is_documented_in_a_family():
+    families = {family.__name__ for family in FAMILIES}
+    assert {kind.name for kind in BUILTIN.values() if kind.cls.__module__ not in families} == set()
+    page = (ROOT / "spec" / "layers.md").read_text()
+    assert {name for name in BUILTIN if f"\n### `{name}`\n" not in page} == set()
+
+
+@pytest.mark.parametrize(("kind", "at"), EXAMPLES, ids=lambda value: str(getattr(value, "name", value)))
+def test_an_example_is_valid_for_schema_reader_and_checker(kind, at):
+    architecture = example_architecture(kind, kind.examples[at])
+    text = write(architecture)
+    VALIDATOR.validate(yaml.safe_load(text))
+    assert read(text) == architecture
+    if dimensions_stand_alone(kind.examples[at]):
+        check_text(text)
+    else:  # `[batch, 4 * channels]` shows a type's rule, but a whole network couldn't know `channels`
+        with pytest.raises(ArchitectureError, match="MP217"):
+            check_text(text)
+
+
+def dimensions_stand_alone(example):
+    shapes = [spec.shape for spec in example.inputs if spec is not None]
+    axes = [axis for shape in shapes for axis in shape]
+    return set().union(*map(symbols, axes)) <= set(map(str, axes))
+
+
+NODES = {
+    "fine": ({"Linear": {"in_features": 3, "out_features": 4}}, True),
+    "argument": ({"Linear": {"in_features": "$n", "out_features": "2 * $n", "bias": "$b"}}, True),
+    "by mode": ({"Dropout": {"p": {"train": 0.1, "eval": 0.0}}}, True),
+    "by another mode": ({"Dropout": {"p": {"train": 0.1, "test": 0.0}}}, False),
+    "unknown type": ({"Rellu": {}}, False),
+    "unknown setting": ({"Linear": {"in_features": 3, "out_features": 4, "color": 1}}, False),
+    "missing setting": ({"Linear": {"in_features": 3}}, False),
+    "wrong kind": ({"Linear": {"in_features": 3, "out_features": 4, "bias": 1}}, False),
+    "out of bounds": ({"Linear": {"in_features": 0, "out_features": 4}}, False),
+    "use": ({"use": "Block", "with": {"channels": 3}, "repeat": 2}, True),
+    "with alone": ({"ReLU": {}, "with": {"channels": 3}}, False),
+    "initialisers": ({"ReLU": {}, "init": {"weight": {"normal": {"std": 0.02}}, "bias": "zeros"}}, True),
+    "unknown initialiser": ({"ReLU": {}, "init": {"weight": "gaussian"}}, False),
+    "inputs": ({"add": {}, "inputs": ["a", "b.h_n"]}, True),
+    "nested inputs": ({"use": "Block", "inputs": {"x": ["a", None]}}, True),
+    "a number for inputs": ({"add": {}, "inputs": 3}, False),
+    "nothing to do": ({}, False),
+}
+
+
+@pytest.mark.parametrize(("node", "valid"), NODES.values(), ids=list(NODES))
+def test_the_schema_tells_nodes_apart(node, valid):
+    assert VALIDATOR.is_valid(_document(node)) is valid
+
+
+def test_one_mistake_is_one_error_that_names_it():
+    """Discriminated by key: no list of all types."""
+    document = _document({"Conv2d": {"in_channels": 3, "out_channels": 4, "kernel_sise": 3}})
+    errors = list(VALIDATOR.iter_errors(document))
+    assert {error.json_path.rpartition("layers.")[2] for error in errors} == {"layer.Conv2d"}
+    assert any("'kernel_sise' was unexpected" in error.message for error in errors)
+    assert max(len(error.message) for error in errors) < 200
+
+
+@pytest.mark.parametrize("key", ["imports", "comment", "Layers"])
+def test_unknown_keys_are_errors(key):
+    assert not VALIDATOR.is_valid(_document({"ReLU": {}}) | {key: {}})
+
+
+def test_what_write_manifest_writes_is_valid():
+    files = {
+        "architecture.yaml": FileRecord(10, "blake3:" + "0" * 64),
+        "weights-00001-of-00002.safetensors": FileRecord(
+            9, "blake3-tensors:" + "a" * 64, {"w": "blake3:" + "b" * 64}
+        ),
+    }
+    manifest = Manifest(files, "modelpack", "MIT", ("eval",), {"accuracy": 0.5}, {"any": [1, None]})
+    schema = json.loads(generate.schema_text("manifest"))
+    document = json.loads(write_manifest(manifest))
+    jsonschema.validate(document, schema)
+    for wrong in ({"modelpack": 2}, {"extra": 1}, {"modes": ["test"]}, {"files": {"../x": {}}}):
+        assert not jsonschema.Draft202012Validator(schema).is_valid(document | wrong)
+
+
+def _document(node: dict) -> dict:
+    return {
+        "modelpack": 1,
+        "name": "n",
+        "inputs": {"x": {"dtype": "float32", "shape": ["batch", 3]}},
+        "layers": {"layer": node},
+    }
