@@ -137,7 +137,11 @@ def _inside(value: Any, step: str | int, check: Check) -> Any:
             _refuse(check, f"is missing: the list has {len(value)} items")
         return value[step]
     if not isinstance(value, Mapping) or step not in value:
-        told = f"the keys are {', '.join(map(str, value))}" if isinstance(value, Mapping) else type(value).__name__
+        told = (
+            f"the keys are {', '.join(map(str, value))}"
+            if isinstance(value, Mapping)
+            else type(value).__name__
+        )
         _refuse(check, f"is missing: a mapping with the key '{step}' is declared, not {told}")
     return value[step]
 

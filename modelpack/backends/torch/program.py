@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch.utils import _pytree
 
 from modelpack.backends.torch.boundary import Check, checks_of
@@ -48,9 +47,7 @@ def _unflatten(values: Any, keys: Any) -> Outputs:
     return Outputs(zip(keys, values, strict=True))
 
 
-_pytree.register_pytree_node(
-    Outputs, _flatten, _unflatten, serialized_type_name="modelpack.Outputs"
-)
+_pytree.register_pytree_node(Outputs, _flatten, _unflatten, serialized_type_name="modelpack.Outputs")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
