@@ -213,7 +213,7 @@ def _node(types: Mapping[str, LayerType], kinds: _Kinds) -> Schema:
 
 def _layer(kind: LayerType, kinds: _Kinds) -> Schema:
     settings = {name: _setting(each, kinds) for name, each in kind.settings.items()}
-    summary = kind.doc.partition("\n")[0]
+    summary = kind.doc.partition("\n")[0].replace("``", "`")
     return {"description": f"{summary}\n\n{kind.source}", **_closed(settings, kind.required)}
 
 

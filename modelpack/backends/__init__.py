@@ -1,0 +1,1 @@
+"""Frameworks: one folder each, and the only place where one is imported."""

@@ -1,0 +1,1 @@
+"""torch: networks become modules (`load`), modules become packs (`save`)."""
