@@ -132,4 +132,3 @@ class _Parser:
         token = self.peek()
         self._at += 1
         return token
-

@@ -1,7 +1,7 @@
 """What `check` makes of an architecture: every name resolved, every shape and dtype known, nothing left to decide.
 
-A `Network` is what backends build, `match` compares with weights and `show` prints. Instances of one block with equal arguments and
-equal inputs are one object, so a network of a million layers that are alike is small.
+A `Network` is what backends build, `match` compares with weights and `show` prints. Instances of one block with equal
+arguments and equal inputs are one object, so a network of a million layers that are alike is small.
 """
 
 from __future__ import annotations

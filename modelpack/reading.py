@@ -86,7 +86,10 @@ class Problems:
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that is nearest to `name`, whatever its case, if one is near at all."""
     # Layers and operations differ by their first letter (`ReLU`, `relu`): of two alike, the one of the same case counts.
-    by_lower = {each.lower(): each for each in sorted(known, key=lambda each: each[:1].isupper() == name[:1].isupper())}
+    by_lower = {
+        each.lower(): each
+        for each in sorted(known, key=lambda each: each[:1].isupper() == name[:1].isupper())
+    }
     near = get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
     return by_lower[near[0]] if near else None
 

@@ -38,7 +38,11 @@ def multiplying_dimensions() -> str:
 
 def squaring_dimensions() -> str:
     """Each layer's size is a sum of two quotients of the size before: written out it doubles."""
-    written = [f"{HEAD}  y: {{dtype: float32, shape: [batch, 3, length]}}", "layers:", "  a0: {Identity: {}, inputs: [y]}"]
+    written = [
+        f"{HEAD}  y: {{dtype: float32, shape: [batch, 3, length]}}",
+        "layers:",
+        "  a0: {Identity: {}, inputs: [y]}",
+    ]
     for number in range(60):
         written += [
             f"  p{number}: {{MaxPool1d: {{kernel_size: 2}}, inputs: [a{number}]}}",
@@ -48,15 +52,29 @@ def squaring_dimensions() -> str:
     return "\n".join(written) + "\n"
 
 
+def wide(repeated: int) -> str:
+    return many("{Linear: {in_features: 200000, out_features: 200000}, inputs: [y]}", repeated).replace(
+        "layers:", "  y: {dtype: float32, shape: [200000]}\nlayers:"
+    )
+
+
+def owning(shape: str) -> str:
+    return f"{HEAD}parameters:\n  w: {{shape: [{shape}]}}\nlayers:\n  a: {{ReLU: {{}}}}\n"
+
+
+def below_one(count: int) -> str:
+    return one("{ReLU: {}}") + "".join(f"  a.b{number}: {{ReLU: {{}}}}\n" for number in range(count))
+
+
 LINEAR = "{Linear: {in_features: 20, out_features: 20}}"
 
 # name, the text, the expected code
 ATTACKS: list[tuple[str, Callable[[], str], str]] = [
     ("a tensor of 10^12 elements", lambda: one("{Linear: {in_features: 20, out_features: 1000000000000}}"), "MP333"),
-    ("a raw parameter of 10^12 elements", lambda: HEAD + "parameters:\n  w: {shape: [1000000, 1000000]}\nlayers:\n  a: {ReLU: {}}\n", "MP333"),
-    ("a shape whose product overflows", lambda: HEAD + "parameters:\n  w: {shape: [9000000000000000000, 9000000000000000000]}\nlayers:\n  a: {ReLU: {}}\n", "MP333"),
+    ("a raw parameter of 10^12 elements", lambda: owning("1000000, 1000000"), "MP333"),
+    ("a shape whose product overflows", lambda: owning("9000000000000000000, 9000000000000000000"), "MP333"),
     ("a result of 10^12 elements", lambda: one("{Upsample: {size: 1000000000000}}", HEAD.replace("20]", "3, 20]")), "MP333"),
-    ("many large tensors", lambda: many("{Linear: {in_features: 200000, out_features: 200000}, inputs: [y]}", 60).replace("layers:", "  y: {dtype: float32, shape: [200000]}\nlayers:"), "MP334"),
+    ("many large tensors", lambda: wide(60), "MP334"),
     ("a repeat of 10^18", lambda: one("{ReLU: {}, repeat: 1000000000000000000}"), "MP330"),
     ("a repeat of 200,000 layers with tensors", lambda: one(f"{LINEAR[:-1]}, repeat: 200000}}"), "MP332"),
     ("repeats inside repeats", lambda: chain(8, "{ReLU: {}, repeat: 100}").replace("use: B", "repeat: 100, use: B"), "MP330"),
@@ -84,7 +102,7 @@ ATTACKS: list[tuple[str, Callable[[], str], str]] = [
     ("the name of a private attribute", lambda: HEAD + "layers:\n  a.__dict__.b: {ReLU: {}, inputs: [q]}\n", "MP310"),
     ("five thousand unknown references", lambda: many("{ReLU: {}, inputs: [zzzz]}", 5_000), "MP310"),
     ("five thousand unknown types", lambda: many("{Rellluuu: {}}", 5_000), "MP201"),
-    ("five thousand names below one", lambda: HEAD + "layers:\n  a: {ReLU: {}}\n" + "".join(f"  a.b{n}: {{ReLU: {{}}}}\n" for n in range(5_000)), "MP215"),
+    ("five thousand names below one", lambda: below_one(5_000), "MP215"),
     ("a name of 128 dots", lambda: HEAD + f"layers:\n  {'a.' * 120}a: {{ReLU: {{}}, inputs: [q]}}\n", "MP310"),
     ("a tie of ten thousand", lambda: one(LINEAR) + f"tied: [[{', '.join(['a.weight'] * 10_000)}]]\n", "MP321"),
     ("a division by zero", lambda: one("{ReLU: {}}", HEAD.replace("20", "20 // 0")), "MP217"),

@@ -13,14 +13,11 @@ from modelpack.layers import BUILTIN
 from modelpack.writer import write
 from tests.strategies import documents, networks
 
-TOKENS = st.one_of(
-    st.sampled_from(
-        "{ } [ ] , : - ' null true .nan 0 -1 1.5 99999999999 $n $ batch batch*2 (1 max(1,2) x n0 n0.0 layers inputs outputs use "
-        "call with repeat frozen init tied blocks train eval shape dtype float32 int64 bool ../x a.b.c {} [] [x,x] {train:0,eval:1}"
-        .split(" ")
-    ),
-    st.sampled_from(sorted(BUILTIN)),
-)
+WORDS = """
+{ } [ ] , : - ' null true .nan 0 -1 1.5 99999999999 $n $ batch batch*2 (1 max(1,2) x n0 n0.0 layers inputs outputs use call with
+repeat frozen init tied blocks train eval shape dtype float32 int64 bool ../x a.b.c {} [] [x,x] {train:0,eval:1}
+"""
+TOKENS = st.sampled_from([*WORDS.split(), *sorted(BUILTIN)])
 
 
 @st.composite
