@@ -94,7 +94,7 @@ ATTACKS: list[tuple[str, Callable[[], str], str]] = [
     ("a private attribute as a type", lambda: one("{__class__: {}}"), "MP201"),
     ("a namespaced type", lambda: one("{'acme:Swish2': {}}"), "MP201"),
     ("a setting that names a function", lambda: one("{ReLU: {inplace: builtins.eval}}"), "MP209"),
-    ("a setting that torch has and no declaration", lambda: one("{Linear: {in_features: 20, out_features: 2, device: cuda}}"), "MP207"),
+    ("a setting that torch has and no declaration", lambda: one("{ReLU: {device: cuda}}"), "MP207"),
     ("an unknown top key", lambda: one("{ReLU: {}}") + "python: import os\n", "MP202"),
     ("an unknown key in an input", lambda: one("{ReLU: {}}", HEAD.replace("dtype", "class: x, dtype")), "MP202"),
     ("a path out of the pack", lambda: one("{ReLU: {}}") + "imports:\n  a: {pack: ../../../etc/passwd}\n", "MP219"),
