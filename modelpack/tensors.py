@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from math import prod
 
 from modelpack.dims import Dim, may_equal
-from modelpack.dtypes import DType, promote
+from modelpack.dtypes import DType, Kind, promote
 from modelpack.expressions import parse_dim
 
 __all__ = ["Mismatch", "TensorSpec", "broadcast", "common_dtype", "number_of_elements"]
@@ -115,26 +115,46 @@ def _broadcast_axis(sizes: tuple[Dim, ...], shapes: Sequence[tuple[Dim, ...]]) -
     return result
 
 
-def common_dtype(specs: Sequence[TensorSpec]) -> DType:
-    """The dtype of an operation over all of them; a scalar only counts where its kind is higher (PyTorch
-    documentation, tensor attributes: dimensioned tensors win over zero-dimensional ones of the same kind).
+def common_dtype(specs: Sequence[TensorSpec], numbers: Sequence[DType] = ()) -> DType:
+    """The dtype of an operation over tensors and plain numbers, each number given as the default dtype of its kind.
+
+    Tensors with axes decide; those without count only where their kind is higher, and numbers only where theirs is
+    higher still (PyTorch documentation, tensor attributes, type promotion).
 
     Raises:
         Mismatch: they have none.
     """
-    ranked = [spec for spec in specs if spec.rank]
-    result = _promote_all(ranked or specs)
-    for scalar in specs if ranked else ():
-        if not scalar.rank and scalar.dtype.kind.value > result.kind.value:
-            result = _promote_all([TensorSpec(result, ()), scalar])
+    groups = (
+        [spec.dtype for spec in specs if spec.rank],
+        [spec.dtype for spec in specs if not spec.rank],
+        list(numbers),
+    )
+    result: DType | None = None
+    for group in groups:
+        if group:
+            lower = _promote_all(group)
+            result = lower if result is None else _outranked(result, lower)
+    if result is None:
+        raise Mismatch("nothing to take a dtype from", code="MP306")
     return result
 
 
-def _promote_all(specs: Sequence[TensorSpec]) -> DType:
-    result = specs[0].dtype
-    for spec in specs[1:]:
+def _outranked(higher: DType, lower: DType) -> DType:
+    """What becomes of a dtype beside one of less say."""
+    if lower.kind.value <= higher.kind.value:
+        return higher
+    if higher is DType.FLOAT16 and lower.kind is Kind.COMPLEX:
+        raise Mismatch(
+            "float16 beside a complex number gives complex32, which a pack can't hold", code="MP306"
+        )
+    return _promote_all([higher, lower])
+
+
+def _promote_all(dtypes: Sequence[DType]) -> DType:
+    result = dtypes[0]
+    for dtype in dtypes[1:]:
         try:
-            result = promote(result, spec.dtype)
+            result = promote(result, dtype)
         except ValueError as error:
             raise Mismatch(str(error), code="MP306") from None
     return result

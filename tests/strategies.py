@@ -32,6 +32,7 @@ from modelpack.layers import BUILTIN, LayerType
 from modelpack.layers.base import Setting
 from modelpack.layers.initial import INITIALISERS, Init
 from modelpack.layers.kinds import (
+    Axes,
     Boolean,
     Choice,
     DTypeName,
@@ -69,6 +70,9 @@ def _raw(kind: Kind) -> st.SearchStrategy[Literal]:
             return st.lists(_raw(item), min_size=length or 1, max_size=length or 3).map(tuple)
         case Shape():
             return st.lists(st.integers(1, SMALL), min_size=1, max_size=3).map(tuple)
+        case Axes(all_by_default):
+            some = st.lists(st.integers(-3, 3), min_size=1, max_size=2, unique=True).map(tuple)
+            return st.none() | some if all_by_default else some
         case Boolean():
             return st.booleans()
         case Number(minimum, maximum):

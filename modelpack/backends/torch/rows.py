@@ -14,7 +14,7 @@ from torch import nn
 
 from modelpack.layers import Layer
 
-__all__ = ["ModuleRow", "OperationRow", "Row", "Unsupported", "has_bias", "one_for_all", "unsupported"]
+__all__ = ["ModuleRow", "OperationRow", "Row", "Unsupported", "has_bias", "one_for_all", "overloads", "unsupported"]
 
 
 def _same(value: Any) -> Any:
@@ -106,3 +106,12 @@ def _one_for_all(value: Any) -> Any:
     sizes: tuple[Any, ...] = value if isinstance(value, tuple) else ()
     # (None, None), "as the input has it", has no short form.
     return sizes[0] if len(set(sizes)) == 1 and sizes[0] is not None else value
+
+
+def overloads(operator: str, *names: str) -> tuple[torch._ops.OpOverload, ...]:
+    """The overloads `names` (`default` if none) of an ATen operator and, where they exist, of its in-place form."""
+    functional = getattr(torch.ops.aten, operator)
+    in_place = getattr(torch.ops.aten, f"{operator}_", None)
+    wanted = names or ("default",)
+    changed = [name for name in wanted if in_place is not None and name in in_place.overloads()]
+    return (*(getattr(functional, name) for name in wanted), *(getattr(in_place, name) for name in changed))

@@ -1,0 +1,57 @@
+"""Operations on two tensors or more, element by element."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from modelpack.backends.torch.rows import OperationRow, Row, overloads
+
+aten = torch.ops.aten
+
+_TENSOR_OR_NUMBER = ("Tensor", "Scalar")
+
+
+def _masked_fill(input: Any, mask: Any, value: Any) -> Any:
+    return input.masked_fill(mask, value)
+
+
+def _where(condition: Any, input: Any, other: Any) -> Any:
+    return torch.where(condition, input, other)
+
+
+ROWS: tuple[Row, ...] = (
+    OperationRow("add", torch.add, overloads("add", *_TENSOR_OR_NUMBER)),
+    OperationRow("sub", torch.sub, overloads("sub", *_TENSOR_OR_NUMBER)),
+    OperationRow("rsub", torch.rsub, overloads("rsub", *_TENSOR_OR_NUMBER)),
+    OperationRow("mul", torch.mul, overloads("mul", *_TENSOR_OR_NUMBER)),
+    OperationRow("div", torch.div, overloads("div", *_TENSOR_OR_NUMBER, "Tensor_mode", "Scalar_mode")),
+    OperationRow("floor_divide", torch.floor_divide, overloads("floor_divide", "default", "Scalar")),
+    OperationRow("remainder", torch.remainder, overloads("remainder", *_TENSOR_OR_NUMBER)),
+    OperationRow("fmod", torch.fmod, overloads("fmod", *_TENSOR_OR_NUMBER)),
+    OperationRow("pow", torch.pow, overloads("pow", "Tensor_Tensor", "Tensor_Scalar", "Scalar")),
+    # The bound of clamp_min and clamp_max as a tensor is what `other` is here.
+    OperationRow(
+        "maximum",
+        torch.maximum,
+        (aten.maximum.default, aten.max.other, *overloads("clamp_min", "Tensor")),
+        schema={"min": "other"},
+    ),
+    OperationRow(
+        "minimum",
+        torch.minimum,
+        (aten.minimum.default, aten.min.other, *overloads("clamp_max", "Tensor")),
+        schema={"max": "other"},
+    ),
+    OperationRow("where", _where, overloads("where", "self", "ScalarOther", "ScalarSelf", "Scalar")),
+    OperationRow("masked_fill", _masked_fill, overloads("masked_fill", *_TENSOR_OR_NUMBER[::-1])),
+    OperationRow(
+        "clamp",
+        torch.clamp,
+        (*overloads("clamp"), *overloads("clip"), *overloads("clamp_min"), *overloads("clamp_max")),
+    ),
+    OperationRow("addcmul", torch.addcmul, overloads("addcmul")),
+    OperationRow("addcdiv", torch.addcdiv, overloads("addcdiv")),
+    OperationRow("lerp", torch.lerp, overloads("lerp", *_TENSOR_OR_NUMBER)),
+)

@@ -1,0 +1,80 @@
+"""Pools, paddings, other sizes and windows of images, signals and volumes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+from modelpack.backends.torch.rows import OperationRow, Row, overloads
+
+aten = torch.ops.aten
+
+_INTERPOLATION = ("bilinear", "nearest", "bicubic")
+_OUTSIDE = ("zeros", "border", "reflection")
+
+
+def _grid_sampler(
+    input: Any, grid: Any, interpolation_mode: str, padding_mode: str, align_corners: bool
+) -> Any:
+    return functional.grid_sample(input, grid, interpolation_mode, padding_mode, align_corners)
+
+
+def _word(words: tuple[str, ...]) -> Callable[[Any], str]:
+    """ATen counts its modes."""
+    return lambda value: words[value]
+
+
+def _or_null(value: Any) -> Any:
+    """ATen writes a stride that isn't given as an empty list."""
+    return None if value is None or list(value) == [] else value
+
+
+def _resize(name: str) -> OperationRow:
+    function: Any = getattr(aten, name).vec
+    if "nearest" in name:
+
+        def nearest(input: Any, output_size: Any, scale_factors: Any) -> Any:
+            return function(input, output_size, scale_factors)
+
+        return OperationRow(name, nearest, (function,))
+
+    def smooth(input: Any, output_size: Any, scale_factors: Any, align_corners: bool) -> Any:
+        return function(input, output_size, align_corners, scale_factors)
+
+    return OperationRow(name, smooth, (function,))
+
+
+ROWS: tuple[Row, ...] = (
+    *(
+        OperationRow(name, getattr(functional, name), overloads(name), read={"stride": _or_null})
+        for name in ("max_pool1d", "max_pool2d", "max_pool3d", "avg_pool1d", "avg_pool2d", "avg_pool3d")
+    ),
+    *(
+        OperationRow(name, getattr(functional, name), overloads(name))
+        for name in ("adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d")
+    ),
+    OperationRow("pad", functional.pad, (*overloads("pad"), *overloads("constant_pad_nd"))),
+    *(
+        _resize(f"upsample_{name}")
+        for name in (
+            "nearest1d",
+            "nearest2d",
+            "nearest3d",
+            "linear1d",
+            "bilinear2d",
+            "bicubic2d",
+            "trilinear3d",
+        )
+    ),
+    OperationRow(
+        "grid_sampler",
+        _grid_sampler,
+        overloads("grid_sampler"),
+        read={"interpolation_mode": _word(_INTERPOLATION), "padding_mode": _word(_OUTSIDE)},
+    ),
+    OperationRow("im2col", functional.unfold, overloads("im2col")),
+    OperationRow("col2im", functional.fold, overloads("col2im")),
+)

@@ -1,0 +1,106 @@
+"""`einsum`: products of tensors by an equation over axes."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+from modelpack.dims import Dim, may_equal
+from modelpack.layers.base import Layer, aten, example, operation, setting
+from modelpack.layers.kinds import Text
+from modelpack.layers.matrix import one_dtype
+from modelpack.tensors import Mismatch, TensorSpec, broadcast
+
+__all__ = ["Einsum"]
+
+_TERM = re.compile(r"([A-Za-z]*)(\.\.\.)?([A-Za-z]*)")
+
+
+@operation(source=aten("torch.einsum"), name="einsum")
+class Einsum(Layer):
+    """A product of tensors, each axis named by a letter: those that the result hasn't are summed over.
+
+    Shapes: by `equation`; without an arrow, the result has the letters that stand once, in alphabetical order.
+    """
+
+    equation: str = setting(
+        Text(), "letters of each input's axes, between commas; an arrow; those of the result"
+    )
+
+    examples = (
+        example("float32[batch, 3, 4]", "float32[batch, 4, 5]", equation="bij,bjk->bik"),
+        example("float32[batch, 2, 3]", "float32[3, 4]", equation="...d, de -> ...e"),
+        example("float32[batch, 3]", "float32[batch, 3]", equation="bi,bi->b"),
+        example("float32[4, 4, batch]", equation="iib"),
+    )
+
+    def infer(self, *tensors: TensorSpec) -> TensorSpec:
+        inputs, output = _parse(self.equation)
+        if not tensors or len(inputs) != len(tensors):
+            raise Mismatch(
+                f"equation '{self.equation}' has {len(inputs)} operands, but there are {len(tensors)} inputs",
+                setting="equation",
+            )
+        one_dtype(tensors[0], *tensors[1:])
+        sizes: dict[str, Dim] = {}
+        fronts: list[tuple[Dim, ...]] = []
+        for term, x in zip(inputs, tensors, strict=True):
+            fronts.append(_name_axes(term, x, sizes, self.equation))
+        front = broadcast(fronts)
+        if output is None:
+            counts = Counter(letter for term in inputs for letter in term.replace("...", ""))
+            output = "..." + "".join(sorted(letter for letter, count in counts.items() if count == 1))
+        before, dots, after = _split(output, self.equation)
+        letters = before + after
+        for letter in letters:
+            if letter not in sizes or letters.count(letter) > 1:
+                raise Mismatch(
+                    f"'{letter}' stands in the result of equation '{self.equation}' twice, or in no input",
+                    setting="equation",
+                )
+        shape = (*(sizes[a] for a in before), *(front if dots else ()), *(sizes[a] for a in after))
+        return tensors[0].with_shape(*shape)
+
+
+def _parse(equation: str) -> tuple[list[str], str | None]:
+    """The terms of the inputs, and of the result if it is told."""
+    text = equation.replace(" ", "")
+    left, arrow, right = text.partition("->")
+    return left.split(","), right if arrow else None
+
+
+def _split(term: str, equation: str) -> tuple[str, bool, str]:
+    match = _TERM.fullmatch(term)
+    if match is None:
+        raise Mismatch(f"equation '{equation}' has '{term}' where letters should stand", setting="equation")
+    return match[1], match[2] is not None, match[3]
+
+
+def _name_axes(term: str, x: TensorSpec, sizes: dict[str, Dim], equation: str) -> tuple[Dim, ...]:
+    """Notes the size of each letter; gives the axes that the dots stand for.
+
+    Raises:
+        Mismatch: the term hasn't as many letters as the input has axes, or a letter has two sizes.
+    """
+    before, dots, after = _split(term, equation)
+    named = len(before) + len(after)
+    if named > x.rank or (not dots and named < x.rank):
+        raise Mismatch(
+            f"'{term}' in equation '{equation}' doesn't name the {x.rank} axes of {x}",
+            code="MP302",
+            setting="equation",
+        )
+    behind = x.rank - len(after)
+    for letter, size in zip(before + after, (*x.shape[: len(before)], *x.shape[behind:]), strict=True):
+        known = sizes.get(letter, 1)
+        if known == 1:
+            sizes[letter] = size
+        elif size != 1:
+            if not may_equal(known, size):
+                raise Mismatch(
+                    f"'{letter}' in equation '{equation}' is {known} in one input and {size} in {x}",
+                    code="MP305",
+                    setting="equation",
+                )
+            sizes[letter] = size if isinstance(size, int) else known
+    return x.shape[len(before) : behind]
