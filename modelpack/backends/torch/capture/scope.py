@@ -204,7 +204,7 @@ class Scope:
             self._body.first[name] = what
             node = Node(name, Apply(kind, settings), inputs, frozen=self._frozen(region))
         elif self._body.first[name] == what:
-            node = Node(self._free_name(name.rpartition(".")[2]), Call(name), inputs)
+            node = Node(self._free_name(_again(name)), Call(name), inputs)
         else:
             raise failure("MP611", f"{kind.name} is called with other settings each time", region.path)
         self._body.nodes.append(node)
@@ -234,7 +234,7 @@ class Scope:
             self._body.first[name] = what
             node = Node(name, Use(block, arguments), inputs)
         elif self._body.first[name] == what:
-            node = Node(self._free_name(name.rpartition(".")[2]), Call(name), inputs)
+            node = Node(self._free_name(_again(name)), Call(name), inputs)
         else:
             raise LayOpen({region.path})
         self._body.nodes.append(node)
@@ -381,6 +381,12 @@ class Scope:
             hint = "return tensors, in tuples, lists, dictionaries or dataclasses"
             raise failure("MP609", f"the network returns {told}", self.path, hint=hint)
         return given
+
+
+def _again(name: str) -> str:
+    """What to call the second call of a submodule: `relu` of `layers.relu`, `tower_0` of `tower.0`."""
+    *above, last = name.split(".")
+    return f"{above[-1]}_{last}" if last.isdigit() and above else last
 
 
 def _between(owner: str, user: str, region: Region, emitter: Emitter) -> set[str]:
