@@ -214,12 +214,12 @@ class Architecture:
         return write(self)
 
     def build(self, **options: Any) -> torch.nn.Module:
-        """A module with these layers, weights made by `init`; see `modelpack.backends.torch.build`.
+        """A module with these layers, weights made by `init`; see `modelpack.backends.torch.fresh`.
 
         Raises:
             ArchitectureError: with every problem of the network (2xx, 3xx).
         """
-        from modelpack.backends.torch.load import build_architecture
+        from modelpack.backends.torch.fresh import build_architecture
 
         return build_architecture(self, **options)
 

@@ -10,18 +10,38 @@ from modelpack.match import stored_names
 from modelpack.network import Network, TensorEntry
 from modelpack.safetensors_layout import TensorData
 
-__all__ = ["first_values"]
+__all__ = ["first_values", "made", "makeable"]
 
 
 def first_values(network: Network, seed: int) -> list[TensorData]:
     """The tensors that a weight file must hold, each made when it is written; equal seeds give equal bytes.
 
     Raises:
+        ArchitectureError: as `makeable`.
+    """
+    return [_lazily(entry, seed) for entry in makeable(network)]
+
+
+def makeable(network: Network) -> list[TensorEntry]:
+    """What a weight file must hold, once it is sure that each can be made.
+
+    Raises:
         ArchitectureError: MP410 a tensor of its own that says no `init`; MP411 an initialiser that can't make this tensor.
     """
-    entries = stored_names(network)
-    raise_if_any((problem for entry in entries.values() for problem in _problems(entry)), ArchitectureError)
-    return [_tensor(entry, seed) for entry in entries.values()]
+    entries = list(stored_names(network).values())
+    raise_if_any((problem for entry in entries for problem in _problems(entry)), ArchitectureError)
+    return entries
+
+
+def made(entry: TensorEntry, seed: int) -> memoryview:
+    """The first values of one of them, little-endian."""
+    if entry.init is None:
+        raise ValueError(f"{entry.name} has no initialiser")
+    return initialise(entry.init, entry.shape, entry.dtype, seed, entry.name)
+
+
+def _lazily(entry: TensorEntry, seed: int) -> TensorData:
+    return TensorData(entry.name, entry.dtype, entry.shape, lambda: [made(entry, seed)])
 
 
 def _problems(entry: TensorEntry) -> Iterator[Problem]:
@@ -33,11 +53,3 @@ def _problems(entry: TensorEntry) -> Iterator[Problem]:
         validate(entry.init, entry.shape, entry.dtype)
     except ValueError as error:
         yield Problem("MP411", str(error), path=entry.name)
-
-
-def _tensor(entry: TensorEntry, seed: int) -> TensorData:
-    def pieces() -> Iterator[memoryview]:
-        if entry.init is not None:
-            yield initialise(entry.init, entry.shape, entry.dtype, seed, entry.name)
-
-    return TensorData(entry.name, entry.dtype, entry.shape, pieces)
