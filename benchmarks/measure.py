@@ -6,6 +6,7 @@ import json
 import os
 import statistics
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,8 @@ def in_child(work: Callable[[], object], *, answer: bool = False) -> Result:
             os.close(receive)
             os.write(send, json.dumps(measured(work, answer=answer)).encode())
             status = 0
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(status)
     os.close(send)

@@ -146,7 +146,7 @@ def _resnet_text() -> str:
             lines.append(f"  layer{number}.{block}: {{use: Bottleneck, with: {{{rest}}}}}")
     lines += [
         "  avgpool: {AdaptiveAvgPool2d: {output_size: 1}}",
-        "  flat: {Flatten: {}}",
+        "  flat: {flatten: {start_dim: 1}}",
         "  fc: {Linear: {in_features: 2048, out_features: 1000}}",
     ]
     return "\n".join(lines) + "\n"
@@ -345,7 +345,7 @@ blocks:
     layers:
       halves: {chunk: {chunks: 2, dim: -1}, inputs: [x]}
       negated: {neg: {}, inputs: [halves.1]}
-      turned: {cat: {dim: -1}, inputs: [[negated, halves.0]]}
+      turned: {cat: {dim: -1}, inputs: [negated, halves.0]}
       first: {mul: {}, inputs: [x, cos]}
       second: {mul: {}, inputs: [turned, sin]}
       sum: {add: {}, inputs: [first, second]}
