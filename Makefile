@@ -18,7 +18,6 @@ export OMP_NUM_THREADS = 1
 .PHONY: demo test core-test check bench generate nightly clean
 .DELETE_ON_ERROR:
 
-demo: export OMP_NUM_THREADS = 2
 demo: $(STAMP)
 	$(BIN)/python examples/digits/demo.py
 

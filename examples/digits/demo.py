@@ -21,22 +21,23 @@ main()
 
 
 class LeNet(nn.Module):
-    """LeCun et al. 1998, with the sizes of images of 8x8."""
+    """LeCun et al. 1998, sized for images of 8x8, with the ReLU, max pooling and dropout of later years."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(1, 16, kernel_size=3, padding=1)
-        self.conv2 = nn.Conv2d(16, 32, kernel_size=3, padding=1)
+        self.conv1 = nn.Conv2d(1, 32, kernel_size=3, padding=1)
+        self.conv2 = nn.Conv2d(32, 64, kernel_size=3, padding=1)
         self.pool = nn.MaxPool2d(2)
-        self.fc1 = nn.Linear(128, 120)
+        self.drop = nn.Dropout(0.3)
+        self.fc1 = nn.Linear(256, 120)
         self.fc2 = nn.Linear(120, 84)
         self.fc3 = nn.Linear(84, 10)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         x = self.pool(functional.relu(self.conv1(image)))
         x = self.pool(functional.relu(self.conv2(x)))
-        x = functional.relu(self.fc1(x.flatten(1)))
-        return self.fc3(functional.relu(self.fc2(x)))
+        x = functional.relu(self.fc1(self.drop(x.flatten(1))))
+        return self.fc3(functional.relu(self.fc2(self.drop(x))))
 
 
 def main() -> None:
@@ -47,7 +48,7 @@ def main() -> None:
 
     print(f"1. LeNet learns {len(images)} digits")
     model = LeNet()
-    train(model, images, labels, epochs=20)
+    train(model, images, labels, epochs=30)
     with torch.no_grad():
         outputs = model(test_images)
     reached = accuracy(outputs, test_labels)
