@@ -186,10 +186,8 @@ class Inference:
 
     def _append(self, name: str, node: Node, inputs: list[tuple[Wiring, Specs]], run: _Run) -> _Value:
         self._spent += 1
-        if self._spent > self._budget.inferences:
-            raise Mismatch(
-                f"the network needs more than {self._budget.inferences} steps to check", code="MP332"
-            )
+        if self._spent > self._most:
+            raise Mismatch(f"blocks need more than {self._most} steps to check", code="MP332")
         does, outputs = self._does(node, [specs for _, specs in inputs], run)
         run.steps.append(Step(name, does, tuple(wiring for wiring, _ in inputs), outputs, node))
         return _Value([run.first_step + len(run.steps) - 1], [outputs])
@@ -291,7 +289,7 @@ class Inference:
             name: specs for name, (_, specs) in named.items()
         }
 
-    def _slot(self, slot: Slot, run: _Run) -> tuple[Slot, Specs]:
+    def _slot(self, slot: Slot, run: _Run) -> tuple[Wiring, Specs]:
         value = run.values[slot.index]
         if value is None:
             raise _Silent
@@ -311,7 +309,10 @@ class Inference:
                 error.message = f"'{_name_of(slot, run)}' {error.message}"
                 raise
             way.append(step)
-        return Slot(value.places[at], tuple(way)), specs
+        place = value.places[at]
+        if isinstance(specs, Mapping):  # a layer's ports aren't a mapping until someone asks for all of them
+            return {key: Slot(place, (*way, key)) for key in specs}, specs
+        return Slot(place, tuple(way)), specs
 
     def _tell(self, error: Mismatch, at: tuple[int, int] | None, path: str) -> None:
         self._problems.add(error.code, error.message, at, path, error.hint)

@@ -26,7 +26,7 @@ from modelpack.architecture import (
     Use,
 )
 from modelpack.canonical import canonical
-from modelpack.dims import symbol
+from modelpack.dims import Expr, symbol, symbols
 from modelpack.dtypes import DType
 from modelpack.layers import BUILTIN, LayerType
 from modelpack.layers.base import Setting
@@ -189,6 +189,8 @@ def nodes_on(
         settings = {each: v for each, v in draw(settings_of(kind, first)).items() if each not in operands}
         if number is not None:
             settings[number] = draw(literals(kind.settings[number].kind.kind))
+        if not set().union(*map(_symbols, settings.values())) <= set().union(*map(_symbols, specs["x"].shape)):
+            continue  # an example's dimension that this network hasn't
         inputs = tuple(chosen.get(port.name) for port in wanted)
         try:
             given = tuple(None if each is None else specs[each] for each in inputs)
@@ -199,6 +201,12 @@ def nodes_on(
         if all(_small(spec) for spec in named.values()):
             return Node(name, Apply(kind, settings), dict(chosen) if None in inputs else inputs), named
     return None
+
+
+def _symbols(value: Literal) -> frozenset[str]:
+    if isinstance(value, tuple):
+        return frozenset[str]().union(*map(_symbols, value))
+    return symbols(value) if isinstance(value, Expr) else frozenset()
 
 
 def _named(name: str, kind: LayerType, outputs: object) -> dict[str, TensorSpec]:

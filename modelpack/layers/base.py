@@ -28,6 +28,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, replace
 from typing import Any, ClassVar, TypeVar, cast, dataclass_transform
 
+from modelpack.dims import may_equal
 from modelpack.dtypes import DType
 from modelpack.layers.initial import Init
 from modelpack.layers.kinds import (
@@ -261,7 +262,7 @@ def _check_axis(each: Setting, value: int, spec: TensorSpec | None) -> None:
     if spec is None or each.axis is None or not -spec.rank <= each.axis < spec.rank:
         return
     actual = spec.shape[each.axis]
-    if isinstance(actual, int) and actual != value:
+    if not may_equal(actual, value):
         where = "last axis" if each.axis == -1 else f"axis {each.axis}"
         raise Mismatch(
             f"{each.name} is {value}, but the {where} of its input {spec} is {actual}",
