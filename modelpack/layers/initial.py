@@ -48,6 +48,7 @@ INITIALISERS: Mapping[str, Mapping[str, Kind]] = {
     "constant": {"val": _NUMBER},
     "uniform": {"a": _NUMBER, "b": _NUMBER},
     "normal": {"mean": _NUMBER, "std": _POSITIVE},
+    "embedding": {"padding_idx": Integer(minimum=0)},
     "trunc_normal": {"mean": _NUMBER, "std": _POSITIVE, "a": _NUMBER, "b": _NUMBER},
     "eye": {},
     "dirac": {"groups": Integer(minimum=1)},
@@ -58,4 +59,7 @@ INITIALISERS: Mapping[str, Mapping[str, Kind]] = {
     "orthogonal": {"gain": _NUMBER},
     "sparse": {"sparsity": Number(minimum=0.0, maximum=1.0), "std": _POSITIVE},
 }
-"""Each initialiser's arguments, as in `torch.nn.init` without the trailing underscore; `modelpack.initialise` does them."""
+"""Each initialiser's arguments, as in `torch.nn.init` without the trailing underscore; `modelpack.initialise` does them.
+
+`embedding` is what `torch.nn.Embedding` itself does: `normal`, but zeros in the row of `padding_idx`.
+"""

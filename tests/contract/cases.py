@@ -84,9 +84,9 @@ def _tensor(spec: TensorSpec, generator: torch.Generator) -> torch.Tensor:
     return integers.to(dtype)
 
 
-def original(layer: Layer, row: ModuleRow) -> torch.nn.Module:
+def original(layer: Layer, row: ModuleRow, seed: int = 1) -> torch.nn.Module:
     """The module as a user would make it: by its constructor, initialised by torch."""
-    torch.manual_seed(1)
+    torch.manual_seed(seed)
     arguments = dict(constructor_arguments(layer, row))
     if (
         layer.type.has_parameter_dtype

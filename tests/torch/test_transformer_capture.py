@@ -36,12 +36,19 @@ def refusal(module: nn.Module) -> str:
 
 
 def test_a_word_and_its_function_are_the_same_activation() -> None:
-    for given, word in ((functional.relu, "relu"), ("relu", "relu"), (functional.gelu, "gelu"), ("gelu", "gelu")):
+    for given, word in (
+        (functional.relu, "relu"),
+        ("relu", "relu"),
+        (functional.gelu, "gelu"),
+        ("gelu", "gelu"),
+    ):
         layer = nn.TransformerEncoderLayer(**SMALL, activation=given)
         assert captured(layer).get("activation", "relu") == word
 
 
-@pytest.mark.parametrize("activation", [nn.ReLU(), nn.GELU(approximate="tanh"), torch.relu, torch.tanh, lambda x: x])
+@pytest.mark.parametrize(
+    "activation", [nn.ReLU(), nn.GELU(approximate="tanh"), torch.relu, torch.tanh, lambda x: x]
+)
 def test_other_activations_are_refused(activation: Any) -> None:
     for kind in (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer):
         assert "activation" in refusal(kind(**SMALL, activation=activation))
@@ -49,14 +56,23 @@ def test_other_activations_are_refused(activation: Any) -> None:
 
 CHANGES: dict[str, tuple[Callable[[Any], object], str]] = {
     "one dropout": (lambda each: setattr(each.dropout1, "p", 0.5), "dropout1.p is 0.5"),
-    "dropout of attention": (lambda each: setattr(each.self_attn, "dropout", 0.5), "self_attn.dropout is 0.5"),
+    "dropout of attention": (
+        lambda each: setattr(each.self_attn, "dropout", 0.5),
+        "self_attn.dropout is 0.5",
+    ),
     "one epsilon": (lambda each: setattr(each.norm2, "eps", 0.5), "norm2.eps is 0.5"),
     "another norm": (lambda each: setattr(each, "norm1", nn.RMSNorm(4)), "norm1: RMSNorm"),
     "another linear": (lambda each: setattr(each, "linear2", nn.Linear(3, 4, bias=False)), "linear2.bias"),
-    "other keys": (lambda each: setattr(each, "self_attn", nn.MultiheadAttention(4, 2, 0.1, kdim=3)), "self_attn.kdim"),
+    "other keys": (
+        lambda each: setattr(each, "self_attn", nn.MultiheadAttention(4, 2, 0.1, kdim=3)),
+        "self_attn.kdim",
+    ),
     "a new part": (lambda each: each.add_module("adapter", nn.Linear(4, 4)), "adapter: Linear"),
     "a new attribute": (lambda each: setattr(each, "scale", 2.0), "scale is 2.0"),
-    "attention without a part": (lambda each: setattr(each.self_attn, "out_proj", nn.Linear(4, 4)), "out_proj"),
+    "attention without a part": (
+        lambda each: setattr(each.self_attn, "out_proj", nn.Linear(4, 4)),
+        "out_proj",
+    ),
 }
 
 
