@@ -178,7 +178,7 @@ def test_a_progress_bar_only_on_a_terminal(pack):
     terminal, end = pty.openpty()
     with subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=end, env={**os.environ, "TERM": "xterm"}
-    ) as process:
+    ):
         os.close(end)
         drawn = b"".join(pieces(terminal))
     os.close(terminal)
