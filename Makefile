@@ -15,13 +15,15 @@ PIP_OPTIONS := --disable-pip-version-check --constraint constraints.txt
 # The tests run side by side; a second level of threads below them only makes each slower.
 export OMP_NUM_THREADS = 1
 
-.PHONY: demo test core-test check bench generate nightly clean
+.PHONY: demo test core-test torch-test check bench generate nightly clean
 .DELETE_ON_ERROR:
 
 demo: $(STAMP)
 	$(BIN)/python examples/digits/demo.py
 
-test: core-test $(STAMP)
+test: core-test torch-test
+
+torch-test: $(STAMP)
 	$(BIN)/python -m pytest -q -n $(WORKERS) --ignore=tests/core
 
 # The core's tests, in an environment that has no framework.
