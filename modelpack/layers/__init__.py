@@ -7,6 +7,7 @@ from modelpack.layers import (
     attention,
     comparison,
     contraction,
+    conversion,
     convolution,
     creation,
     distance,
@@ -20,6 +21,7 @@ from modelpack.layers import (
     linear,
     matrix,
     normalization,
+    norms,
     ordering,
     padding,
     pooling,
@@ -59,6 +61,7 @@ FAMILIES = (
     distance,
     arithmetic,
     elementwise,
+    conversion,
     comparison,
     reduction,
     ordering,
@@ -70,6 +73,7 @@ FAMILIES = (
     matrix,
     contraction,
     functional,
+    norms,
     imaging,
 )
 """The modules that declare types, in the order of the documentation."""

@@ -14,6 +14,7 @@ from modelpack.layers.rules import (
     NUMBERS,
     dtype_of_number,
     elementwise,
+    fits,
     of_result,
 )
 from modelpack.tensors import Mismatch, TensorSpec
@@ -38,12 +39,15 @@ _NUMBER = "a number in place of the second input"
 
 
 def scaled(result: TensorSpec, name: str, factor: object) -> None:
-    """Refuse a factor of a higher kind than the result: torch would not compute it in the result's dtype.
+    """Refuse a factor that the result's dtype can't hold.
 
     Raises:
-        Mismatch: it is a float where the result is an integer, or a number where it is a boolean.
+        Mismatch: it is a float where the result is an integer or truth value, or a truth value where it is a number.
     """
-    if dtype_of_number(factor).kind.value > result.dtype.kind.value:
+    kind, of_result = dtype_of_number(factor).kind, result.dtype.kind
+    if (kind is Kind.FLOAT and of_result.value < kind.value) or (
+        kind is Kind.BOOLEAN and of_result is not kind
+    ):
         raise Mismatch(f"{name} is {factor}, which {result.dtype} can't hold", code="MP306", setting=name)
 
 
@@ -149,7 +153,7 @@ class Div(Layer):
     examples = (
         example("float32[batch, 3, 4]", "float32[3, 1]"),
         example("int64[batch, 3]", other=2),
-        example("int64[batch, 3]", "int64[3]", rounding_mode="floor"),
+        example("int64[batch, 3]", other=2, rounding_mode="floor"),
         example("float32[batch, 3]", other=0.5, rounding_mode="trunc"),
     )
 
@@ -241,12 +245,10 @@ class MaskedFill(Layer):
                 f"its value must be a tensor without axes, not {value}", code="MP302", port="value"
             )
         of_result(input, ARITHMETIC | BOOLEAN)
-        filler = self.value if value is None else value
-        if (
-            isinstance(filler, TensorSpec)
-            and elementwise(input.with_shape(2), filler).dtype is not input.dtype
-        ):
-            raise Mismatch(f"{input.dtype} can't hold its value {filler}", code="MP306", port="value")
+        if value is None:
+            fits(input, self.value, "value")
+        elif value.dtype in COMPLEX and input.dtype not in COMPLEX:
+            raise Mismatch(f"{input.dtype} can't hold its value {value}", code="MP306", port="value")
         return elementwise(input, mask).with_dtype(input.dtype)
 
 

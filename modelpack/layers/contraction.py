@@ -9,6 +9,7 @@ from modelpack.dims import Dim, may_equal
 from modelpack.layers.base import Layer, aten, example, operation, setting
 from modelpack.layers.kinds import Text
 from modelpack.layers.matrix import one_dtype
+from modelpack.layers.rules import COMPLEX, FLOATS
 from modelpack.tensors import Mismatch, TensorSpec, broadcast
 
 __all__ = ["Einsum"]
@@ -20,7 +21,8 @@ _TERM = re.compile(r"([A-Za-z]*)(\.\.\.)?([A-Za-z]*)")
 class Einsum(Layer):
     """A product of tensors, each axis named by a letter: those that the result hasn't are summed over.
 
-    Shapes: by `equation`; without an arrow, the result has the letters that stand once, in alphabetical order.
+    Shapes: by `equation`; without an arrow, the result has the letters that stand once, in alphabetical order. All inputs
+    have one dtype, floats or complex numbers.
     """
 
     equation: str = setting(
@@ -41,7 +43,7 @@ class Einsum(Layer):
                 f"equation '{self.equation}' has {len(inputs)} operands, but there are {len(tensors)} inputs",
                 setting="equation",
             )
-        one_dtype(tensors[0], *tensors[1:])
+        one_dtype(tensors[0], *tensors[1:], allowed=FLOATS | COMPLEX)
         sizes: dict[str, Dim] = {}
         fronts: list[tuple[Dim, ...]] = []
         for term, x in zip(inputs, tensors, strict=True):
@@ -91,7 +93,10 @@ def _name_axes(term: str, x: TensorSpec, sizes: dict[str, Dim], equation: str) -
             setting="equation",
         )
     behind = x.rank - len(after)
+    own: dict[str, Dim] = {}
     for letter, size in zip(before + after, (*x.shape[: len(before)], *x.shape[behind:]), strict=True):
+        if not may_equal(own.setdefault(letter, size), size):
+            raise Mismatch(f"'{letter}' names axes of {own[letter]} and {size} in {x}", setting="equation")
         known = sizes.get(letter, 1)
         if known == 1:
             sizes[letter] = size

@@ -8,7 +8,7 @@ from modelpack.dims import Dim, Expr, ceil_div, maximum
 from modelpack.dtypes import DType
 from modelpack.layers.base import Layer, aten, example, operation, setting
 from modelpack.layers.kinds import DTypeName, Integer, Integers, Nullable, Scalar
-from modelpack.layers.rules import ARITHMETIC, NUMBERS, dtype_of_number, of_result
+from modelpack.layers.rules import ARITHMETIC, COMPLEX, COUNTABLE, NUMBERS, dtype_of_number, fits, of_result
 from modelpack.layers.shape import stretched
 from modelpack.tensors import Mismatch, TensorSpec
 
@@ -21,6 +21,11 @@ _AS_INPUT = "dtype of the result; null: that of the input"
 
 def _dtype(doc: str) -> DType | None:
     return setting(Nullable(DTypeName()), doc, default=None)
+
+
+def _filled(result: TensorSpec, number: object) -> TensorSpec:
+    fits(of_result(result, COUNTABLE | COMPLEX), number, "fill_value")
+    return result
 
 
 def _constant(name: str, doc: str) -> type[Layer]:
@@ -64,7 +69,7 @@ class Full(Layer):
     )
 
     def infer(self) -> TensorSpec:
-        return TensorSpec(self.dtype or dtype_of_number(self.fill_value), self.size)
+        return _filled(TensorSpec(self.dtype or dtype_of_number(self.fill_value), self.size), self.fill_value)
 
 
 def _like(name: str, doc: str) -> type[Layer]:
@@ -109,7 +114,7 @@ class FullLike(Layer):
     )
 
     def infer(self, input: TensorSpec) -> TensorSpec:
-        return input.with_dtype(self.dtype or input.dtype)
+        return _filled(input.with_dtype(self.dtype or input.dtype), self.fill_value)
 
 
 FULL_LIKE = (FullLike,)
@@ -153,7 +158,7 @@ class NewFull(Layer):
     )
 
     def infer(self, input: TensorSpec) -> TensorSpec:
-        return TensorSpec(self.dtype or input.dtype, self.size)
+        return _filled(TensorSpec(self.dtype or input.dtype, self.size), self.fill_value)
 
 
 NEW = (

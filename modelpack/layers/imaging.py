@@ -8,10 +8,10 @@ from modelpack.dims import Dim, may_equal
 from modelpack.layers.adaptive_pooling import AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d
 from modelpack.layers.base import Layer, aten, choice, example, flag, operation, setting, sizes
 from modelpack.layers.functional import result_of
-from modelpack.layers.kinds import Boolean, Integer, Integers, ListOf, Nullable, Number
+from modelpack.layers.kinds import Integer, Integers, ListOf, Nullable, Number
 from modelpack.layers.matrix import one_dtype
 from modelpack.layers.pooling import AvgPool1d, AvgPool2d, AvgPool3d, MaxPool1d, MaxPool2d, MaxPool3d
-from modelpack.layers.rules import COMPLEX, COUNTABLE, FLOATS, NUMBERS, of_result
+from modelpack.layers.rules import BOOLEAN, COMPLEX, COUNTABLE, FLOATS, NUMBERS, fits, of_result
 from modelpack.layers.upsampling import Upsample
 from modelpack.layers.vision import Fold as FoldLayer
 from modelpack.layers.vision import Unfold as UnfoldLayer
@@ -120,6 +120,15 @@ AVERAGES = (_avg_pool(1, AvgPool1d), _avg_pool(2, AvgPool2d), _avg_pool(3, AvgPo
 ADAPTIVE = (_adaptive(1, AdaptiveAvgPool1d), _adaptive(2, AdaptiveAvgPool2d), _adaptive(3, AdaptiveAvgPool3d))
 
 
+_PADDED = {
+    "constant": COUNTABLE | COMPLEX,
+    "reflect": NUMBERS | COMPLEX,
+    "replicate": NUMBERS | COMPLEX,
+    "circular": NUMBERS | COMPLEX | BOOLEAN,
+}
+"""The dtypes that each mode takes."""
+
+
 @operation(source=aten("torch.nn.functional.pad"), name="pad")
 class Pad(Layer):
     """The last axes made longer, or with negative numbers shorter: by a constant, by reflection or repetition.
@@ -150,7 +159,9 @@ class Pad(Layer):
     )
 
     def infer(self, input: TensorSpec) -> TensorSpec:
-        of_result(input, COUNTABLE | COMPLEX if self.mode == "constant" else NUMBERS | COMPLEX)
+        of_result(input, _PADDED[self.mode])
+        if self.value is not None and self.mode == "constant":
+            fits(input, self.value, "value")
         n = len(self.pad) // 2
         if len(self.pad) % 2 or n > input.rank:
             raise Mismatch(
@@ -163,8 +174,12 @@ class Pad(Layer):
         pairs = [(self.pad[2 * at], self.pad[2 * at + 1]) for at in reversed(range(n))]
         if self.mode != "constant":
             self._check_border(input, n, pairs)
-        before = input.shape[-n:]
-        return with_spatial(input, [size + a + b for size, (a, b) in zip(before, pairs, strict=True)])
+        longer = [size + a + b for size, (a, b) in zip(input.shape[-n:], pairs, strict=True)]
+        if self.mode != "constant":
+            return with_spatial(input, longer)
+        if any(isinstance(size, int) and size < 0 for size in longer):
+            raise Mismatch(f"pad cuts more off its input {input} than it has", code="MP307", setting="pad")
+        return input.with_shape(*input.shape[:-n], *longer)
 
     def _check_border(self, x: TensorSpec, n: int, pairs: Sequence[tuple[Dim, Dim]]) -> None:
         if self.value is not None and self.value != 0:
@@ -193,59 +208,85 @@ class Pad(Layer):
                     )
 
 
-def _resized(name: str, doc: str, mode: str, n: int) -> type[Layer]:
+_NEW_SIZES = "the new sizes; or else `scale_factors`"
+_FACTORS = "what each size is multiplied by"
+_RESIZED = """Shapes: ``[batch, channels, *sizes]`` to ``[batch, channels, *output_size]``, or each ``floor(size * scale)``."""
+
+
+def _nearest(n: int) -> type[Layer]:
     axes = ", ".join(("height", "width", "6")[:n])
 
-    class Resized(Layer):
-        __doc__ = f"""{doc}
+    @operation(source=aten("torch.nn.functional.interpolate"), name=f"upsample_nearest{n}d")
+    class Nearest(Layer):
+        __doc__ = f"Another size, by the nearest element.\n\n{_RESIZED}"
 
-        Shapes: ``[batch, channels, *sizes]`` to ``[batch, channels, *output_size]``, or each ``floor(size * scale)``. Exactly
-        one of the two is given.
-        """
-
-        output_size: tuple[Dim, ...] | None = setting(
-            Nullable(ListOf(Integer(1, symbolic=True), n)), "the new sizes", default=None
-        )
-        scale_factors: tuple[float, ...] | None = setting(
-            Nullable(ListOf(Number(), n)), "what each size is multiplied by", default=None
-        )
+        output_size: tuple[Dim, ...] | None = setting(_sizes_or_null(n), _NEW_SIZES, default=None)
+        scale_factors: tuple[float, ...] | None = setting(_factors_or_null(n), _FACTORS, default=None)
 
         examples = (
-            example(f"float32[batch, 2, {axes}]", output_size=(5, 4, 3)[:n], **_corners(mode, False)),
-            example(f"float32[batch, 2, {axes}]", scale_factors=(2.0, 0.5, 1.5)[:n], **_corners(mode, True)),
-            example(f"float64[batch, 2, {axes}]", output_size=(7, 8, 9)[:n], **_corners(mode, True)),
+            example(f"float32[batch, 2, {axes}]", output_size=(5, 4, 3)[:n]),
+            example(f"float32[batch, 2, {axes}]", scale_factors=(2.0, 0.5, 1.5)[:n]),
+            example(f"float64[batch, 2, {axes}]", output_size=(7, 8, 9)[:n]),
         )
 
         def infer(self, input: TensorSpec) -> TensorSpec:
-            corners = vars(self).get("align_corners")
-            layer = Upsample(
-                size=self.output_size, scale_factor=self.scale_factors, mode=mode, align_corners=corners
-            )
-            return result_of(layer, input)
+            return _upsampled(input, "nearest", self.output_size, self.scale_factors, None)
 
-    if mode != "nearest":
-        corners = setting(Boolean(), "whether the centres of the corner elements stay where they are")
-        setattr(Resized, "align_corners", corners)
-    return operation(source=aten("torch.nn.functional.interpolate"), name=name)(Resized)
+    return Nearest
 
 
-def _corners(mode: str, value: bool) -> dict[str, bool]:
-    return {} if mode == "nearest" else {"align_corners": value}
+def _smooth(name: str, doc: str, mode: str, n: int) -> type[Layer]:
+    axes = ", ".join(("height", "width", "6")[:n])
+
+    @operation(source=aten("torch.nn.functional.interpolate"), name=name)
+    class Smooth(Layer):
+        __doc__ = f"{doc}\n\n{_RESIZED}"
+
+        output_size: tuple[Dim, ...] | None = setting(_sizes_or_null(n), _NEW_SIZES, default=None)
+        scale_factors: tuple[float, ...] | None = setting(_factors_or_null(n), _FACTORS, default=None)
+        align_corners: bool = flag("whether the centres of the corner elements stay where they are")
+
+        examples = (
+            example(f"float32[batch, 2, {axes}]", output_size=(5, 4, 3)[:n], align_corners=False),
+            example(f"float32[batch, 2, {axes}]", scale_factors=(2.0, 0.5, 1.5)[:n], align_corners=True),
+            example(f"float64[batch, 2, {axes}]", output_size=(7, 8, 9)[:n], align_corners=True),
+        )
+
+        def infer(self, input: TensorSpec) -> TensorSpec:
+            return _upsampled(input, mode, self.output_size, self.scale_factors, self.align_corners)
+
+    return Smooth
+
+
+def _sizes_or_null(n: int) -> Nullable:
+    return Nullable(ListOf(Integer(1, symbolic=True), n))
+
+
+def _factors_or_null(n: int) -> Nullable:
+    return Nullable(ListOf(Number(), n))
+
+
+def _upsampled(
+    x: TensorSpec,
+    mode: str,
+    size: tuple[Dim, ...] | None,
+    factors: tuple[float, ...] | None,
+    corners: bool | None,
+) -> TensorSpec:
+    # The layer wants sizes that are fixed; what else it wants doesn't depend on them.
+    fixed = None if size is None else tuple(each if isinstance(each, int) else 1 for each in size)
+    result = result_of(Upsample(size=fixed, scale_factor=factors, mode=mode, align_corners=corners), x)
+    return result if size is None else x.with_shape(*x.shape[:2], *size)
 
 
 RESIZED = (
-    *(
-        _resized(f"upsample_nearest{n}d", "Another size, by the nearest element.", "nearest", n)
-        for n in (1, 2, 3)
-    ),
-    _resized("upsample_linear1d", "Another length, by the line between two elements.", "linear", 1),
-    _resized("upsample_bilinear2d", "Another size, by lines between elements of both axes.", "bilinear", 2),
-    _resized(
+    *(_nearest(n) for n in (1, 2, 3)),
+    _smooth("upsample_linear1d", "Another length, by the line between two elements.", "linear", 1),
+    _smooth("upsample_bilinear2d", "Another size, by lines between elements of both axes.", "bilinear", 2),
+    _smooth(
         "upsample_bicubic2d", "Another size, by cubics through four elements of both axes.", "bicubic", 2
     ),
-    _resized(
-        "upsample_trilinear3d", "Another size, by lines between elements of three axes.", "trilinear", 3
-    ),
+    _smooth("upsample_trilinear3d", "Another size, by lines between elements of three axes.", "trilinear", 3),
 )
 
 

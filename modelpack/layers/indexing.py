@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modelpack.dims import Dim, floor_div
+from modelpack.dims import Dim, floor_div, may_equal
 from modelpack.dtypes import DType
 from modelpack.layers.axes import axis_or_scalar, existing_axis, slice_size
 from modelpack.layers.base import Layer, aten, example, flag, operand, operation, setting, size
@@ -120,7 +120,7 @@ class Narrow(Layer):
         whole = input.shape[axis]
         first = whole + self.start if isinstance(self.start, int) and self.start < 0 else self.start
         missing = first + self.length - whole
-        if isinstance(missing, int) and missing > 0 or isinstance(first, int) and first < 0:
+        if (isinstance(missing, int) and missing > 0) or (isinstance(first, int) and first < 0):
             raise Mismatch(
                 f"start {self.start} and length {self.length} lead beyond axis {axis} of its input {input}",
                 setting="start",
@@ -209,7 +209,7 @@ class Scatter(Layer):
 
     def infer(self, input: TensorSpec, index: TensorSpec, src: TensorSpec | None = None) -> TensorSpec:
         axis = axis_or_scalar(of_result(input, ARITHMETIC | BOOLEAN), self.dim)
-        _within(input, indices(index, "index", frozenset({DType.INT64})), axis, "index")
+        _within(input, indices(index, "index"), axis, "index")
         if src is not None:
             if src.dtype is not input.dtype:
                 raise Mismatch(
@@ -252,14 +252,14 @@ def _indexed(x: TensorSpec, places: tuple[TensorSpec | None, ...]) -> tuple[Dim,
 
 
 _PLACES = frozenset({DType.INT64, DType.INT32})
-"""Masks are left out: how many elements they pick depends on their values."""
+"""No masks: how many elements they pick depends on their values."""
 
 
 @operation(source=aten("torch.Tensor.index_put"), name="index_put")
 class IndexPut(Layer):
-    """`input` with `values` put at the places in `indices`, one tensor for each axis.
+    """`input` with `values` put at the places in `indices`, one tensor for each axis, or where one mask is true.
 
-    Shapes: that of `input`; `values` broadcasts to ``input[indices]``.
+    Shapes: that of `input`; `values` broadcasts to ``input[indices]``, with a mask to ``[1, *rest]``.
     """
 
     accumulate: bool = flag("whether values are added to what was there", default=False)
@@ -268,6 +268,7 @@ class IndexPut(Layer):
         example("float32[5, batch]", "float32[3, batch]", "int64[3]"),
         example("float32[batch, 5]", "float32[]", None, "int64[2]"),
         example("float32[5, batch]", "float32[batch]", "int64[3]", accumulate=True),
+        example("float32[batch, 3]", "float32[]", "bool[batch, 3]"),
     )
 
     def infer(self, input: TensorSpec, values: TensorSpec, *indices: TensorSpec | None) -> TensorSpec:
@@ -276,12 +277,22 @@ class IndexPut(Layer):
             raise Mismatch(
                 f"its values {values} must have the dtype of its input {input}", code="MP306", port="values"
             )
-        target = _indexed(input, indices)
-        if broadcast([target, values.shape]) != target:
-            raise Mismatch(
-                f"its values {values} don't fit into {input.with_shape(*target)}", code="MP305", port="values"
-            )
+        target = _masked(input, indices[0]) if len(indices) == 1 else None
+        if target is None:
+            target = _indexed(input, indices)
+        if values.rank > len(target) or broadcast([target, values.shape]) != target:
+            told = f"its values {values} don't fit into {input.with_shape(*target)}"
+            raise Mismatch(told, code="MP305", port="values")
         return input
+
+
+def _masked(x: TensorSpec, mask: TensorSpec | None) -> tuple[Dim, ...] | None:
+    """The shape into which values go where one mask picks the places, as far as it's known: one value goes to all of them."""
+    if mask is None or mask.dtype is not DType.BOOL:
+        return None
+    if not 1 <= mask.rank <= x.rank or not all(map(may_equal, mask.shape, x.shape[: mask.rank])):
+        raise Mismatch(f"its mask {mask} must have the first axes of its input {x}", port="indices")
+    return (1, *x.shape[mask.rank :])
 
 
 def _triangle(name: str, doc: str) -> type[Layer]:

@@ -6,12 +6,12 @@ from math import inf
 
 from modelpack.dims import Dim, may_equal
 from modelpack.dtypes import DType
+from modelpack.layers.arithmetic import scaled
 from modelpack.layers.axes import axes_of, existing_axis
 from modelpack.layers.base import Layer, aten, example, number, operation, setting
 from modelpack.layers.kinds import Axes, Choice, Integer, Nullable, Number, Scalar
-from modelpack.layers.arithmetic import scaled
-from modelpack.layers.rules import ARITHMETIC, COMPLEX, COUNTABLE, FLOATS, elementwise, of_dtypes, of_result
-from modelpack.tensors import Mismatch, TensorSpec, broadcast
+from modelpack.layers.rules import ARITHMETIC, COMPLEX, COUNTABLE, FLOATS, of_dtypes, of_result
+from modelpack.tensors import Mismatch, TensorSpec, broadcast, common_dtype
 
 __all__ = [
     "FUSED",
@@ -289,7 +289,9 @@ class CosineSimilarity(Layer):
     )
 
     def infer(self, x1: TensorSpec, x2: TensorSpec) -> TensorSpec:
-        both = of_result(elementwise(x1, x2), FLOATS)
+        # Scalars count as much as others here.
+        dtype = common_dtype([x1.with_shape(1), x2.with_shape(1)])
+        both = of_result(TensorSpec(dtype, broadcast([x1.shape, x2.shape])), FLOATS)
         axis = existing_axis(both, self.dim)
         return both.with_shape(*both.shape[:axis], *both.shape[axis + 1 :])
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from modelpack.dims import Dim, may_equal, maximum
+from modelpack.dims import Dim, maximum, may_equal
 from modelpack.dtypes import DType, Kind
 from modelpack.layers.axes import axis_or_scalar, existing_axis
 from modelpack.layers.base import Layer, aten, example, flag, operation, setting
 from modelpack.layers.kinds import DTypeName, Integer, Nullable
 from modelpack.layers.rules import ARITHMETIC, BOOLEAN, COMPLEX, COUNTABLE, NUMBERS, of_dtypes
-from modelpack.tensors import Mismatch, TensorSpec
+from modelpack.tensors import Mismatch, TensorSpec, common_dtype
 
 __all__ = ["TOTALS", "ArgSort", "Diff", "Sort", "TopK"]
 
@@ -142,7 +142,7 @@ class Diff(Layer):
     def infer(
         self, input: TensorSpec, prepend: TensorSpec | None = None, append: TensorSpec | None = None
     ) -> TensorSpec:
-        axis = existing_axis(of_dtypes(input, ARITHMETIC | BOOLEAN), self.dim)
+        axis = existing_axis(input, self.dim)
         size = input.shape[axis]
         for port, end in (("prepend", prepend), ("append", append)):
             if end is not None and not _fits(input, end, axis):
@@ -152,11 +152,13 @@ class Diff(Layer):
             size = size + (end.shape[axis] if end is not None else 0)
         if self.n == 0:
             return input
-        return input.with_axis(axis, maximum(size - self.n, 0))
+        together = common_dtype([each for each in (input, prepend, append) if each is not None])
+        of_dtypes(input.with_dtype(together), ARITHMETIC | BOOLEAN)
+        return input.with_dtype(together).with_axis(axis, maximum(size - self.n, 0))
 
 
 def _fits(x: TensorSpec, end: TensorSpec, axis: int) -> bool:
-    if end.rank != x.rank or end.dtype is not x.dtype:
+    if end.rank != x.rank:
         return False
     return all(
         may_equal(a, b) for at, (a, b) in enumerate(zip(x.shape, end.shape, strict=True)) if at != axis

@@ -6,7 +6,7 @@ from modelpack.dims import Dim
 from modelpack.layers.axes import axes_of, existing_axis
 from modelpack.layers.base import Layer, aten, example, operation, setting
 from modelpack.layers.kinds import Axes, Integer, Integers, Nullable
-from modelpack.layers.rules import show_shape
+from modelpack.layers.rules import ARITHMETIC, BOOLEAN, of_result, show_shape
 from modelpack.tensors import Mismatch, TensorSpec, number_of_elements
 
 __all__ = ["Flip", "RepeatInterleave", "Roll", "Tile"]
@@ -83,7 +83,7 @@ class Flip(Layer):
 
     def infer(self, input: TensorSpec) -> TensorSpec:
         axes_of(input, self.dims, "dims")
-        return input
+        return of_result(input, ARITHMETIC | BOOLEAN)
 
 
 @operation(source=aten("torch.roll"), name="roll")

@@ -19,6 +19,7 @@ __all__ = [
     "axis_of",
     "dtype_of_number",
     "elementwise",
+    "fits",
     "holds",
     "of_dtype",
     "of_dtypes",
@@ -65,6 +66,16 @@ def holds(x: TensorSpec, number: float, setting: str) -> None:
         raise Mismatch(
             f"{setting} is {number}, which no element of its input {x} can be", code="MP306", setting=setting
         )
+
+
+def fits(x: TensorSpec, number: object, setting: str) -> None:
+    """`holds` for a number of any kind: a size that is known only when called passes.
+
+    Raises:
+        Mismatch: it is beyond the dtype's range.
+    """
+    if isinstance(number, int | float) and not isinstance(number, bool):
+        holds(x, number, setting)
 
 
 BOOLEAN = frozenset({DType.BOOL})

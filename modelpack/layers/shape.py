@@ -8,7 +8,7 @@ from math import prod
 from modelpack.dims import Dim, floor_div, may_equal, remainder
 from modelpack.layers.axes import axes_of, axis_or_scalar, existing_axis
 from modelpack.layers.base import Layer, aten, example, operation, setting
-from modelpack.layers.kinds import Axes, Integer, Integers, Nullable
+from modelpack.layers.kinds import Axes, Integer, Integers
 from modelpack.layers.rules import show_shape
 from modelpack.tensors import Mismatch, TensorSpec, number_of_elements
 

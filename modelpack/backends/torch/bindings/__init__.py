@@ -9,6 +9,7 @@ from modelpack.backends.torch.bindings import (
     attention,
     comparison,
     contraction,
+    conversion,
     convolution,
     creation,
     distance,
@@ -22,6 +23,7 @@ from modelpack.backends.torch.bindings import (
     linear,
     matrix,
     normalization,
+    norms,
     ordering,
     padding,
     pooling,
@@ -59,6 +61,7 @@ _FAMILIES = (
     distance,
     arithmetic,
     elementwise,
+    conversion,
     comparison,
     reduction,
     ordering,
@@ -70,6 +73,7 @@ _FAMILIES = (
     matrix,
     contraction,
     functional,
+    norms,
     imaging,
 )
 

@@ -32,6 +32,11 @@ def _or_null(value: Any) -> Any:
     return None if value is None or list(value) == [] else value
 
 
+def _or_nothing(value: Any) -> Any:
+    """Zeros are what is added where nothing is told."""
+    return None if repr(value) in ("0", "0.0") else value
+
+
 def _resize(name: str) -> OperationRow:
     function: Any = getattr(aten, name).vec
     if "nearest" in name:
@@ -56,7 +61,9 @@ ROWS: tuple[Row, ...] = (
         OperationRow(name, getattr(functional, name), overloads(name))
         for name in ("adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d")
     ),
-    OperationRow("pad", functional.pad, (*overloads("pad"), *overloads("constant_pad_nd"))),
+    OperationRow(
+        "pad", functional.pad, (*overloads("pad"), *overloads("constant_pad_nd")), read={"value": _or_nothing}
+    ),
     *(
         _resize(f"upsample_{name}")
         for name in (

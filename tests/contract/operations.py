@@ -1,0 +1,83 @@
+"""What the tests of operations share: calling a row's function as a built network does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+
+from modelpack.backends.torch.dtypes import to_torch
+from modelpack.backends.torch.rows import OperationRow
+from modelpack.dims import Expr, evaluate, substitute
+from modelpack.dtypes import DType
+from modelpack.layers import BUILTIN, Layer, LayerType
+from modelpack.layers.base import Example
+from modelpack.tensors import TensorSpec
+from tests.contract.cases import canonical, flat
+
+PLACES = frozenset({"index", "index_put", "gather", "scatter", "index_select", "embedding", "one_hot"})
+"""Operations whose integers are places, which must lie inside."""
+
+
+def layer_for(kind: LayerType, example: Example, values: dict[str, int]) -> Layer:
+    """The layer of an example, with the free dimensions in its settings bound."""
+    return kind.instance({name: _bound(value, values) for name, value in canonical(kind, example).items()})
+
+
+def _bound(value: Any, values: dict[str, int]) -> Any:
+    if isinstance(value, Expr):
+        return evaluate(value, values)
+    return tuple(_bound(item, values) for item in value) if isinstance(value, tuple) else value
+
+
+def call(
+    row: OperationRow, layer: Layer, inputs: Sequence[torch.Tensor | None], device: str = "cpu"
+) -> tuple[Any, ...]:
+    """The outputs, flat: inputs by port, or the number in their place; the other settings by name."""
+    ports = layer.type.ports
+    rest = list(inputs)
+    arguments: list[Any] = []
+    for port in ports:
+        if port.variadic:
+            arguments.append(rest)
+            rest = []
+        else:
+            given = rest.pop(0) if rest else None
+            arguments.append(vars(layer).get(port.name) if given is None else given)
+    names = {port.name for port in ports}
+    settings = {
+        row.rename.get(name, name): to_torch(value) if isinstance(value, DType) else value
+        for name, value in vars(layer).items()
+        if name not in names
+    }
+    if row.makes_tensor:
+        settings["device"] = device
+    torch.manual_seed(0)
+    return flat(row.function(*arguments, **settings))
+
+
+def tensors_for(
+    name: str, inputs: Sequence[TensorSpec | None], device: str = "cpu"
+) -> list[torch.Tensor | None]:
+    """Tensors of any shape with which nothing depends on values: places are 0, other integers 1."""
+    fill = 0 if name in PLACES else 1
+    return [
+        None
+        if spec is None
+        else torch.full([int(size) for size in spec.shape], fill, device=device).to(to_torch(spec.dtype))
+        for spec in inputs
+    ]
+
+
+def operations() -> Iterator[tuple[str, int]]:
+    for name, kind in BUILTIN.items():
+        if kind.is_operation:
+            yield from ((name, number) for number in range(len(kind.examples)))
+
+
+def infer(layer: Layer, inputs: Sequence[TensorSpec | None]) -> list[TensorSpec]:
+    return list(flat(layer.type.infer(layer, tuple(inputs))))
+
+
+__all__ = ["PLACES", "call", "infer", "layer_for", "operations", "substitute", "tensors_for"]
