@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from modelpack.architecture import Inputs, InputSpec
-from modelpack.dims import Dim, Expr, may_equal, substitute, symbols
+from modelpack.dims import Dim, Expr, may_equal, name_of, substitute, symbols
 from modelpack.layers.kinds import Literal
 from modelpack.network import DimSource, Specs
 from modelpack.tensors import Mismatch, TensorSpec
@@ -33,9 +33,9 @@ def resolve(value: Literal, names: Mapping[str, Literal]) -> Literal:
         return tuple(resolve(item, names) for item in value)
     if not isinstance(value, Expr):
         return value
-    text = str(value)
-    if text in names:
-        return names[text]
+    alone = name_of(value)
+    if alone is not None:
+        return names.get(alone, value)
     used: dict[str, Dim] = {}
     for name in symbols(value) & names.keys():
         known = names[name]
@@ -68,13 +68,8 @@ def bind_dims(
     for name, path, told, spec in leaves:
         _same_kind(name, told, spec)
         for axis, dim in enumerate(told.shape or ()):
-            word = str(dim)
-            if (
-                isinstance(dim, Expr)
-                and word in symbols(dim)
-                and word not in values
-                and not word.startswith("$")
-            ):
+            word = name_of(dim)
+            if word is not None and word not in values and not word.startswith("$"):
                 values[word] = spec.shape[axis]
                 sources.append(DimSource(word, name, path, axis))
     for name, _, told, spec in leaves:

@@ -21,6 +21,7 @@ __all__ = [
     "maximum",
     "may_equal",
     "minimum",
+    "name_of",
     "remainder",
     "substitute",
     "symbol",
@@ -138,6 +139,15 @@ class TooComplex(ArithmeticError):  # noqa: N818  (named as ZeroDivisionError's 
 def symbol(name: str) -> Expr:
     """The dimension called `name`."""
     return _atom(Symbol(name))
+
+
+def name_of(dim: Dim) -> str | None:
+    """The name of the symbol that `dim` is, if it is just one."""
+    if isinstance(dim, int) or len(dim.terms) > 1:
+        return None
+    monomial, coefficient = dim.terms[0]
+    atom = next(iter(monomial)) if len(monomial) == 1 else None
+    return atom.name if coefficient == 1 and isinstance(atom, Symbol) else None
 
 
 def floor_div(left: Dim, right: Dim) -> Dim:

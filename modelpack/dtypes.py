@@ -19,42 +19,43 @@ class Kind(Enum):
 class DType(Enum):
     """A dtype; `value` is its name in an architecture, e.g. ``float32``."""
 
-    BOOL = "bool"
-    UINT8 = "uint8"
-    INT8 = "int8"
-    UINT16 = "uint16"
-    INT16 = "int16"
-    UINT32 = "uint32"
-    INT32 = "int32"
-    UINT64 = "uint64"
-    INT64 = "int64"
-    FLOAT16 = "float16"
-    BFLOAT16 = "bfloat16"
-    FLOAT32 = "float32"
-    FLOAT64 = "float64"
-    COMPLEX64 = "complex64"
-    FLOAT8_E5M2 = "float8_e5m2"
-    FLOAT8_E4M3FN = "float8_e4m3fn"
-    FLOAT8_E5M2FNUZ = "float8_e5m2fnuz"
-    FLOAT8_E4M3FNUZ = "float8_e4m3fnuz"
-    FLOAT8_E8M0FNU = "float8_e8m0fnu"
-    FLOAT6_E2M3FN = "float6_e2m3fn"
-    FLOAT6_E3M2FN = "float6_e3m2fn"
-    FLOAT4_E2M1FN = "float4_e2m1fn"
+    BOOL = ("bool", "BOOL", 8, Kind.BOOLEAN)
+    UINT8 = ("uint8", "U8", 8, Kind.INTEGER)
+    INT8 = ("int8", "I8", 8, Kind.INTEGER)
+    UINT16 = ("uint16", "U16", 16, Kind.INTEGER)
+    INT16 = ("int16", "I16", 16, Kind.INTEGER)
+    UINT32 = ("uint32", "U32", 32, Kind.INTEGER)
+    INT32 = ("int32", "I32", 32, Kind.INTEGER)
+    UINT64 = ("uint64", "U64", 64, Kind.INTEGER)
+    INT64 = ("int64", "I64", 64, Kind.INTEGER)
+    FLOAT16 = ("float16", "F16", 16, Kind.FLOAT)
+    BFLOAT16 = ("bfloat16", "BF16", 16, Kind.FLOAT)
+    FLOAT32 = ("float32", "F32", 32, Kind.FLOAT)
+    FLOAT64 = ("float64", "F64", 64, Kind.FLOAT)
+    COMPLEX64 = ("complex64", "C64", 64, Kind.COMPLEX)
+    FLOAT8_E5M2 = ("float8_e5m2", "F8_E5M2", 8, Kind.FLOAT)
+    FLOAT8_E4M3FN = ("float8_e4m3fn", "F8_E4M3", 8, Kind.FLOAT)
+    FLOAT8_E5M2FNUZ = ("float8_e5m2fnuz", "F8_E5M2FNUZ", 8, Kind.FLOAT)
+    FLOAT8_E4M3FNUZ = ("float8_e4m3fnuz", "F8_E4M3FNUZ", 8, Kind.FLOAT)
+    FLOAT8_E8M0FNU = ("float8_e8m0fnu", "F8_E8M0", 8, Kind.FLOAT)
+    FLOAT6_E2M3FN = ("float6_e2m3fn", "F6_E2M3", 6, Kind.FLOAT)
+    FLOAT6_E3M2FN = ("float6_e3m2fn", "F6_E3M2", 6, Kind.FLOAT)
+    FLOAT4_E2M1FN = ("float4_e2m1fn", "F4", 4, Kind.FLOAT)
 
-    @property
-    def bits(self) -> int:
-        """Bits of one element; below 8 several elements share a byte."""
-        return _FACTS[self][1]
+    safetensors: str
+    """the name in a safetensors header"""
+    bits: int
+    """of one element; below 8 several elements share a byte"""
+    kind: Kind
 
-    @property
-    def kind(self) -> Kind:
-        return _FACTS[self][2]
+    def __new__(cls, name: str, safetensors: str, bits: int, kind: Kind) -> DType:
+        member = object.__new__(cls)
+        member._value_ = name
+        member.safetensors, member.bits, member.kind = safetensors, bits, kind
+        return member
 
-    @property
-    def safetensors(self) -> str:
-        """The dtype's name in a safetensors header, e.g. ``F32``."""
-        return _FACTS[self][0]
+    # Members are singletons; Enum's own hash is Python code, and dtypes are looked up for each tensor of a file.
+    __hash__ = object.__hash__
 
     @classmethod
     def from_safetensors(cls, name: str) -> DType | None:
@@ -65,31 +66,7 @@ class DType(Enum):
         return self.value
 
 
-_FACTS: dict[DType, tuple[str, int, Kind]] = {
-    DType.BOOL: ("BOOL", 8, Kind.BOOLEAN),
-    DType.UINT8: ("U8", 8, Kind.INTEGER),
-    DType.INT8: ("I8", 8, Kind.INTEGER),
-    DType.UINT16: ("U16", 16, Kind.INTEGER),
-    DType.INT16: ("I16", 16, Kind.INTEGER),
-    DType.UINT32: ("U32", 32, Kind.INTEGER),
-    DType.INT32: ("I32", 32, Kind.INTEGER),
-    DType.UINT64: ("U64", 64, Kind.INTEGER),
-    DType.INT64: ("I64", 64, Kind.INTEGER),
-    DType.FLOAT16: ("F16", 16, Kind.FLOAT),
-    DType.BFLOAT16: ("BF16", 16, Kind.FLOAT),
-    DType.FLOAT32: ("F32", 32, Kind.FLOAT),
-    DType.FLOAT64: ("F64", 64, Kind.FLOAT),
-    DType.COMPLEX64: ("C64", 64, Kind.COMPLEX),
-    DType.FLOAT8_E5M2: ("F8_E5M2", 8, Kind.FLOAT),
-    DType.FLOAT8_E4M3FN: ("F8_E4M3", 8, Kind.FLOAT),
-    DType.FLOAT8_E5M2FNUZ: ("F8_E5M2FNUZ", 8, Kind.FLOAT),
-    DType.FLOAT8_E4M3FNUZ: ("F8_E4M3FNUZ", 8, Kind.FLOAT),
-    DType.FLOAT8_E8M0FNU: ("F8_E8M0", 8, Kind.FLOAT),
-    DType.FLOAT6_E2M3FN: ("F6_E2M3", 6, Kind.FLOAT),
-    DType.FLOAT6_E3M2FN: ("F6_E3M2", 6, Kind.FLOAT),
-    DType.FLOAT4_E2M1FN: ("F4", 4, Kind.FLOAT),
-}
-_BY_SAFETENSORS = {facts[0]: dtype for dtype, facts in _FACTS.items()}
+_BY_SAFETENSORS = {dtype.safetensors: dtype for dtype in DType}
 
 
 def promote(first: DType, second: DType) -> DType:

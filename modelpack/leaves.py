@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from modelpack.architecture import Apply, ByMode, SettingValue
+from modelpack.architecture import Apply, ByMode
 from modelpack.binding import Scope, is_symbolic, resolve
 from modelpack.budget import Budget
-from modelpack.dims import Expr
 from modelpack.dtypes import DType
 from modelpack.layers.base import MANY, Layer, LayerType, Outputs
 from modelpack.layers.kinds import Literal
@@ -27,29 +26,32 @@ def make_leaf(apply: Apply, scope: Scope, dtype: DType) -> Leaf:
     evaluate: dict[str, Literal] = {}
     symbolic: dict[str, Literal] = {}
     for name, value in apply.settings.items():
-        train[name] = _setting(apply.type, name, value, "train", scope)
-        evaluate[name] = _setting(apply.type, name, value, "eval", scope)
-        local = None if isinstance(value, ByMode) else _resolved(name, value, scope.constants)
-        if is_symbolic(local):
+        if isinstance(value, ByMode):
+            train[name] = _mode_setting(apply.type, name, value.train, scope)
+            evaluate[name] = _mode_setting(apply.type, name, value.eval, scope)
+            continue
+        train[name] = evaluate[name] = _setting(apply.type, name, value, scope.values)
+        if is_symbolic(value) and is_symbolic(local := _resolved(name, value, scope.constants)):
             symbolic[name] = apply.type.settings[name].kind.read(local)
     layer = apply.type.instance(evaluate, dtype)
-    by_mode = any(isinstance(value, ByMode) for value in apply.settings.values())
-    return Leaf(apply.type.instance(train, dtype) if by_mode else layer, layer, symbolic)
+    return Leaf(layer if train == evaluate else apply.type.instance(train, dtype), layer, symbolic)
 
 
-def _setting(kind: LayerType, name: str, value: SettingValue, mode: str, scope: Scope) -> Literal:
-    if isinstance(value, ByMode):
-        value = value.train if mode == "train" else value.eval
-        if is_symbolic(_resolved(name, value, scope.constants)):
-            raise Mismatch(
-                f"{name} depends on the mode and on dimensions at once", code="MP209", setting=name
-            )
-    known = _resolved(name, value, scope.values)
+def _mode_setting(kind: LayerType, name: str, value: Literal, scope: Scope) -> Literal:
+    if is_symbolic(_resolved(name, value, scope.constants)):
+        raise Mismatch(f"{name} depends on the mode and on dimensions at once", code="MP209", setting=name)
+    return _setting(kind, name, value, scope.values)
+
+
+def _setting(kind: LayerType, name: str, value: Literal, names: Mapping[str, Literal]) -> Literal:
+    if not is_symbolic(value):
+        return value  # the reader has made it canonical
+    known = _resolved(name, value, names)
     try:
         read = kind.settings[name].kind.read(known)
     except ValueError as error:
         raise Mismatch(f"{name} {error}", code="MP209", setting=name) from None
-    if isinstance(known, str) and isinstance(value, Expr) and not isinstance(read, str):
+    if isinstance(known, str) and not isinstance(read, str):
         raise Mismatch(f"{name} is given the text '{known}', which is no number", code="MP209", setting=name)
     return read
 
