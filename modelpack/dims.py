@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from math import prod
 
 __all__ = [
     "Dim",
@@ -17,6 +18,7 @@ __all__ = [
     "TooComplex",
     "ceil_div",
     "evaluate",
+    "exceeds",
     "floor_div",
     "maximum",
     "may_equal",
@@ -143,7 +145,7 @@ def symbol(name: str) -> Expr:
 
 def name_of(dim: Dim) -> str | None:
     """The name of the symbol that `dim` is, if it is just one."""
-    if isinstance(dim, int) or len(dim.terms) > 1:
+    if isinstance(dim, int) or len(dim.terms) != 1:
         return None
     monomial, coefficient = dim.terms[0]
     atom = next(iter(monomial)) if len(monomial) == 1 else None
@@ -247,6 +249,39 @@ def may_equal(left: Dim, right: Dim) -> bool:
     if isinstance(difference, int):
         return False
     return any(isinstance(atom, Call) for monomial, _ in difference.terms for atom in monomial)
+
+
+def exceeds(left: Dim, right: Dim) -> bool:
+    """Whether `left` is certainly larger than `right`: whatever sizes from 1 on the free dimensions have."""
+    least = _least(left - right)
+    return least is not None and least > 0
+
+
+def _least(dim: Dim) -> int | None:
+    """What `dim` is at least, if that is plain to see."""
+    total = 0
+    for monomial, coefficient in _terms(dim).items():
+        factors = [_least_of_atom(atom) for atom in monomial]
+        known = [each for each in factors if each is not None and each >= 0]
+        if monomial and (coefficient < 0 or len(known) < len(factors)):
+            return None
+        total += coefficient * prod(known)
+    return total
+
+
+def _least_of_atom(atom: Atom) -> int | None:
+    if isinstance(atom, Symbol):
+        return 1
+    left, right = _least(atom.left), _least(atom.right)
+    if atom.function == "max":
+        return max((each for each in (left, right) if each is not None), default=None)
+    if atom.function == "min":
+        return None if left is None or right is None else min(left, right)
+    if not isinstance(atom.right, int) or atom.right <= 0:
+        return None
+    if atom.function == "%":
+        return 0
+    return None if left is None else left // atom.right
 
 
 # ---------------------------------------------------------------------------------------------- normal form
