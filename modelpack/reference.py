@@ -9,6 +9,7 @@ from modelpack.architecture import Apply, Architecture, Block, InputSpec, Node, 
 from modelpack.canonical import canonical
 from modelpack.layers.base import MANY, PARAMETER_DTYPE, Example, LayerType, Outputs, Setting
 from modelpack.layers.kinds import Literal, show
+from modelpack.node_reader import same
 from modelpack.tensors import TensorSpec
 from modelpack.writer import write
 
@@ -118,7 +119,8 @@ def _example(kind: LayerType, example: Example, *, whole: bool) -> Iterator[str]
 
 
 def _settings(kind: LayerType, example: Example) -> dict[str, Literal]:
-    return {name: kind.settings[name].kind.read(value) for name, value in example.settings.items()}
+    read = {name: kind.settings[name].kind.read(value) for name, value in example.settings.items()}
+    return {name: value for name, value in read.items() if not same(value, kind.settings[name].default)}
 
 
 def _input_names(kind: LayerType, example: Example) -> list[str]:
