@@ -314,7 +314,7 @@ class Leftovers(nn.Module):
 
 @dataclass(frozen=True)
 class Case:
-    """A model with example inputs; `free` names its free dimensions."""
+    """A model with example inputs; `free` names the dimensions at which it takes other sizes (LeNet 29 pixels for 28)."""
 
     make: Callable[[], nn.Module]
     args: tuple[Any, ...]
@@ -333,8 +333,8 @@ def values(*shape: int) -> torch.Tensor:
 
 CASES: dict[str, Case] = {
     "mlp": Case(MLP, (values(3, 20),)),
-    "lenet": Case(LeNet, (values(1, 1, 28, 28),)),
-    "lenet_sequential": Case(lenet_sequential, (values(2, 1, 28, 28),)),
+    "lenet": Case(LeNet, (values(1, 1, 28, 28),), free=("batch", "height", "width")),
+    "lenet_sequential": Case(lenet_sequential, (values(2, 1, 28, 28),), free=("batch", "height", "width")),
     "resnet": Case(ResNet, (values(2, 3, 16, 16),), free=("batch", "height", "width")),
     "lstm": Case(LSTMClassifier, (ids(3, 7, 30),), free=("batch", "length")),
     "gru": Case(GRUWithState, (values(3, 6, 5), values(1, 3, 8)), free=("batch", "length")),
@@ -343,9 +343,11 @@ CASES: dict[str, Case] = {
     "tied_by_hand": Case(TiedByHand, (ids(3, 5, 20),), free=("batch", "length")),
     "recommender": Case(Recommender, (ids(4, 5, 40), values(4, 3)), free=("batch", "length")),
     "vae": Case(VAE, (values(3, 12),)),
-    "twice": Case(Twice, ((values(3, 6), values(3, 6)),), {"scale": values(3, 1)}),
+    "twice": Case(
+        Twice, ((values(3, 6), values(3, 6)),), {"scale": values(3, 1)}, free=("batch", "pair_1_0")
+    ),
     "unet": Case(UNet, (values(2, 1, 8, 8),), free=("batch", "height", "width")),
-    "vit": Case(ViT, (values(2, 3, 8, 8),)),
+    "vit": Case(ViT, (values(2, 3, 8, 8),), free=("batch", "height", "width")),
     "functional_dropout": Case(FunctionalDropout, (values(5, 6),)),
     "leftovers": Case(Leftovers, (values(3, 4),)),
 }

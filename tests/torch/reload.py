@@ -14,6 +14,8 @@ from torch import nn
 from torch.utils import _pytree as pytree
 
 import modelpack
+from modelpack.dims import symbols
+from modelpack.tensors import TensorSpec
 
 
 def tensors(value: Any) -> list[torch.Tensor]:
@@ -51,10 +53,20 @@ def train(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> li
     return losses
 
 
+def free_dimensions(path: Path) -> list[str]:
+    with modelpack.open(path) as opened:
+        specs = pytree.tree_leaves(
+            dict(opened.network.inputs), is_leaf=lambda each: isinstance(each, TensorSpec)
+        )
+        return sorted({word for spec in specs for dim in spec.shape for word in symbols(dim)})
+
+
 def main(folder: Path) -> None:
     for path in sorted(folder.glob("*.modelpack")):
         inputs = torch.load(path.with_suffix(".pt"))
-        torch.save(observe(modelpack.load(path), inputs), path.with_suffix(".out.pt"))
+        found = observe(modelpack.load(path), inputs)
+        found["free"] = free_dimensions(path)
+        torch.save(found, path.with_suffix(".out.pt"))
     if "tests.torch.models" in sys.modules:
         sys.exit("the classes of the models must not be here")
 

@@ -117,7 +117,7 @@ def _pieces(tensor: torch.Tensor) -> Iterator[memoryview]:
 
 
 def _bytes(tensor: torch.Tensor) -> memoryview:
-    return memoryview(tensor.reshape(-1).view(torch.uint8).numpy())
+    return memoryview(tensor.reshape(-1).view(torch.uint8).numpy().data)
 
 
 def _samples(verified: Verified) -> Iterator[TensorData]:

@@ -17,11 +17,12 @@ from modelpack.backends.torch.capture.failures import CaptureWarning, failure
 from modelpack.backends.torch.capture.free import Dynamic, Wishes, free_names, named_marks
 from modelpack.backends.torch.capture.layers import is_layer, ports_of_result
 from modelpack.backends.torch.capture.modes import Difference, join
+from modelpack.backends.torch.capture.probing import Probe
 from modelpack.backends.torch.capture.regions import program_of
 from modelpack.backends.torch.capture.stand_ins import stand_in
 from modelpack.backends.torch.capture.state import State, refuse_what_is_hidden, state_of
 from modelpack.backends.torch.capture.tracing import Trace, arguments_of, mode_of, trace
-from modelpack.backends.torch.capture.values import Constant, Described, Opaque, map_tensors
+from modelpack.backends.torch.capture.values import Constant, Described, Opaque, map_tensors, tensors_of
 from modelpack.errors import CaptureError
 
 __all__ = ["Captured", "capture"]
@@ -57,11 +58,20 @@ def capture(
     state = state_of(model)
     run = _Run(model, args, dict(kwargs or {}), dynamic, fixed, name or _word(type(model).__name__), state)
     evaluation, constants = run.in_mode(training=False)
+    stuck = frozenset() if dynamic is not None else _not_free(run, evaluation)
+    if stuck:
+        run = replace(run, fixed=fixed | stuck)
+        evaluation, constants = run.in_mode(training=False)
     architecture, train_constants = _joined(run, evaluation)
     # A constant has one value: where training has another, the modes can't be one network.
     if architecture.modes == ("train", "eval") and not _equal(constants, train_constants):
         architecture = _only_evaluation(evaluation, "the forward holds another constant in train mode")
     return Captured(architecture, {**state.tensors, **constants})
+
+
+def _not_free(run: _Run, architecture: Architecture) -> frozenset[tuple[str, int]]:
+    """The axes that no step fixes, and at which the model takes no other size all the same."""
+    return Probe(run.model, architecture.main.inputs, run.args, run.kwargs).not_free()
 
 
 def _joined(run: _Run, evaluation: Architecture) -> tuple[Architecture, Mapping[str, torch.Tensor]]:
@@ -174,18 +184,12 @@ def _refuse_wishes(wishes: Wishes) -> None:
             raise failure("MP617", f"dynamic= names the input '{name}'; there are {', '.join(wishes.names)}")
 
 
-def _tensors(args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[torch.Tensor]:
-    found: list[torch.Tensor] = []
-    map_tensors(lambda tensor: found.append(tensor) or tensor, (args, kwargs))
-    return found
-
-
 def _is_single(tensor: torch.Tensor) -> bool:
     return tensor.dim() > 0 and tensor.shape[0] == 1
 
 
 def _has_single_batch(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    return any(map(_is_single, _tensors(args, kwargs)))
+    return any(map(_is_single, tensors_of((args, kwargs))))
 
 
 def _double(tensor: torch.Tensor) -> torch.Tensor:
@@ -196,7 +200,7 @@ def _first_axes_are_free(traced: Trace, args: tuple[Any, ...], kwargs: dict[str,
     """Whether no doubled axis became a fixed 2."""
     signature = traced.program.graph_signature
     values = {node.name: node.meta["val"] for node in traced.program.graph.nodes if node.op == "placeholder"}
-    given = zip(signature.user_inputs, _tensors(args, kwargs), strict=True)
+    given = zip(signature.user_inputs, tensors_of((args, kwargs)), strict=True)
     return all(
         isinstance(values[str(name)].shape[0], torch.SymInt) for name, tensor in given if _is_single(tensor)
     )

@@ -48,9 +48,8 @@ def free_names(program: Program, wishes: Wishes) -> FreeNames:
         CaptureError: MP617 two axes that the caller gave one name are not one dimension, or one got two names.
     """
     free = FreeNames()
-    enter = program.root.enter
     for name, mark in named_marks(program.root.call.arguments):
-        tensor = enter.args[0][mark.index].meta["val"]
+        tensor = program.root.entered(mark.index).meta["val"]
         for axis, size in enumerate(tensor.shape):
             if isinstance(size, torch.SymInt) and size.node.expr.is_Symbol:
                 told = (wishes.dynamic or {}).get(name, {}).get(axis)

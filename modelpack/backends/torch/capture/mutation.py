@@ -6,7 +6,7 @@ a new tensor wouldn't be seen through it, so that is refused, as is a change to 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import torch
 from torch import fx
@@ -50,7 +50,8 @@ class Mutations:
         changed = node.args[0]
         region = self._program.home[node]
         # `out=` and the like, which no model of plain calls has.
-        if not isinstance(changed, fx.Node) or not node.target._schema.arguments[0].is_write:
+        first = node.target._schema.arguments[0] if isinstance(node.target, torch._ops.OpOverload) else None
+        if not isinstance(changed, fx.Node) or first is None or not first.is_write:
             raise failure(
                 "MP607", f"{node.target} changes an argument that isn't its first", region.path, node
             )
@@ -104,7 +105,7 @@ class Mutations:
                         )
 
 
-def _last_before(changes: list[fx.Node], user: fx.Node, order: dict[fx.Node, int]) -> int:
+def _last_before(changes: list[fx.Node], user: fx.Node, order: Mapping[fx.Node, int]) -> int:
     return max((order[each] for each in changes if order[each] < order[user]), default=-1)
 
 

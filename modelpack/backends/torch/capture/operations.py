@@ -17,6 +17,7 @@ from modelpack.backends.torch.dtypes import from_torch
 from modelpack.backends.torch.rows import OperationRow
 from modelpack.dims import Dim
 from modelpack.layers import BUILTIN, LayerType
+from modelpack.layers.base import MANY
 from modelpack.layers.kinds import Literal
 
 __all__ = ["Surroundings", "is_size", "is_tensor", "operation", "output_port", "row_of"]
@@ -53,11 +54,11 @@ def is_size(node: fx.Node) -> bool:
     )
 
 
-def output_port(node: fx.Node, index: int) -> str:
+def output_port(node: fx.Node, index: Any) -> str:
     """How output `index` of an operation is called."""
     row = row_of(node)
-    outputs = BUILTIN[row.type].outputs if row is not None else ()
-    return outputs[index] if index < len(outputs) and outputs != ("*",) else str(index)
+    outputs = BUILTIN[row.type].outputs if row is not None else MANY
+    return str(index) if outputs == MANY else outputs[index]
 
 
 def operation(node: fx.Node, around: Surroundings) -> tuple[Apply, Mapping[str, Structure]]:

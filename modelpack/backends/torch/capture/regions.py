@@ -195,22 +195,23 @@ def _open(
     name = str(node.target)
     if name not in ("wrap_with_set_grad_enabled", "wrap_with_autocast"):
         raise failure("MP602", f"the control-flow operator {name} can't be carried", node=node)
-    at = next(at for at, each in enumerate(node.args) if isinstance(each, fx.Node) and each.op == "get_attr")
-    if name == "wrap_with_autocast" and node.args[2] is not False and node.args[2] is not None:
+    arguments: list[Any] = list(node.args)
+    at = next(at for at, each in enumerate(arguments) if isinstance(each, fx.Node) and each.op == "get_attr")
+    if name == "wrap_with_autocast" and arguments[2]:
         raise failure(
             "MP602",
             "a region under torch.autocast can't be carried: its dtypes depend on where it runs",
             node=node,
             hint="convert with .to(dtype) in the forward, or save the model outside of autocast",
         )
-    inner = getattr(module, str(node.args[at].target))
+    inner = getattr(module, str(arguments[at].target))
     inputs = [each for each in inner.graph.nodes if each.op == "placeholder"]
-    for placeholder, given in zip(inputs, node.args[at + 1 :], strict=True):
+    for placeholder, given in zip(inputs, arguments[at + 1 :], strict=True):
         same[placeholder] = given
     _walk(inner, flat, same)
     output = next(each for each in inner.graph.nodes if each.op == "output")
     results = list(output.args[0])
-    if name == "wrap_with_set_grad_enabled" and node.args[0] is False:
+    if name == "wrap_with_set_grad_enabled" and not arguments[0]:
         return [_detached(each, output, flat, same) for each in results]
     return results
 

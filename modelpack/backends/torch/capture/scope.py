@@ -187,7 +187,8 @@ class Scope:
 
     def _is_constant(self, node: fx.Node | None) -> bool:
         while node is not None and node.target is aten.lift_fresh_copy.default:
-            node = self._program.resolve(node.args[0])
+            (node,) = node.all_input_nodes
+            node = self._program.resolve(node)
         lifted = self._program.lifted.get(self._program.resolve(node)) if node is not None else None
         return lifted is not None and lifted.is_constant
 
@@ -279,8 +280,8 @@ class Scope:
         if source is not None and not self._is_boundary(node):
             return self.reference(source, user)
         if node.target is operator.getitem and source is None:
-            of, index = node.args
-            return f"{self.reference(of, user)}.{output_port(of, index)}"
+            (of,) = node.all_input_nodes
+            return f"{self.reference(of, user)}.{output_port(of, node.args[1])}"
         theirs, ours = self._chain(node), self._chain_of(self._region)
         if not theirs | ours:
             raise failure(
@@ -290,7 +291,7 @@ class Scope:
 
     def _is_boundary(self, node: fx.Node) -> bool:
         """Whether the marker that gives `node` is that of a block or a layer, and not of a module laid open."""
-        region = self._program.bracketed[node.args[0]]
+        region = self._program.bracketed[node.all_input_nodes[0]]
         return self._emitter.is_block(region) or self._emitter.is_leaf(region)
 
     def _chain(self, node: fx.Node) -> set[str]:
@@ -352,8 +353,6 @@ class Scope:
         own = None if dtype is self._emitter.state.dtype else dtype
         self._body.tensors[name] = RawTensor(tuple(value.shape), own, is_parameter=False, persistent=False)
         return name
-
-    # ------------------------------------------------------------------------------------- outputs
 
     def _outputs(self) -> tuple[Structure, dict[int, str]]:
         given = self._region.call.outputs

@@ -43,8 +43,7 @@ def _recurrent(module: nn.RNNBase, input: Any, hx: Any) -> Any:
     states = [input.new_zeros((module.num_layers * directions, *batch, width)) for width in widths]
     given = () if hx is None else hx if isinstance(hx, tuple) else (hx,)
     for state, expected in zip(given, states, strict=False):
-        # An addition makes torch.export equate the sizes: a state for another batch is refused.
-        torch.add(state, expected)
+        _same_shape(state, expected)
     output = input.new_zeros((*input.shape[:-1], directions * outputs))
     return output, tuple(states) if isinstance(module, nn.LSTM) else states[0]
 
@@ -53,5 +52,12 @@ def _bags(module: nn.EmbeddingBag, input: Any, offsets: Any, weights: Any) -> An
     if not isinstance(input, torch.Tensor) or input.dim() != 2 or offsets is not None:
         return type(module).forward(module, input, offsets, weights)
     if weights is not None:
-        torch.add(input, weights)
+        _same_shape(input, weights)
     return module.weight.new_zeros((input.shape[0], module.embedding_dim))
+
+
+def _same_shape(first: torch.Tensor, second: torch.Tensor) -> None:
+    """Makes torch.export equate the sizes."""
+    torch._check(first.dim() == second.dim())
+    for one, other in zip(first.shape, second.shape, strict=False):
+        torch._check(one == other)

@@ -139,7 +139,7 @@ def refuse_what_is_hidden(model: nn.Module) -> None:
         if parametrize.is_parametrized(module):
             raise failure(
                 "MP605",
-                f"{', '.join(module.parametrizations)} is parametrized, which a pack can't hold",
+                f"{', '.join(_parametrized(module))} is parametrized, which a pack can't hold",
                 path,
                 hint="torch.nn.utils.parametrize.remove_parametrizations makes it a plain parameter",
             )
@@ -153,6 +153,11 @@ def refuse_what_is_hidden(model: nn.Module) -> None:
                 path,
                 hint="call model.eval() or model.train() before saving",
             )
+
+
+def _parametrized(module: nn.Module) -> list[str]:
+    lists = module.parametrizations
+    return list(lists) if isinstance(lists, nn.ModuleDict) else []
 
 
 def _mode(module: nn.Module) -> str:

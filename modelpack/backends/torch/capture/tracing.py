@@ -28,7 +28,7 @@ from torch.fx.node import has_side_effect
 from torch.overrides import TorchFunctionMode
 
 from modelpack.backends.torch.capture.failures import failure, told_by_export
-from modelpack.backends.torch.capture.values import Described, describe, map_tensors
+from modelpack.backends.torch.capture.values import Described, describe, map_tensors, tensors_of
 
 __all__ = ["ENTER", "LEAVE", "ModuleCall", "Trace", "arguments_of", "bind", "mode_of", "trace"]
 
@@ -79,11 +79,11 @@ def arguments_of(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, A
     """The inputs of a network by name; the mark of a tensor is its position among all."""
     # Each a tensor of its own, even where the caller gives one twice.
     args, kwargs = map_tensors(lambda tensor: tensor.view_as(tensor), (args, dict(kwargs)))
-    found: list[int] = []
-    map_tensors(lambda tensor: found.append(id(tensor)) or tensor, (args, kwargs))
-    described = describe((args, kwargs), lambda tensor: found.index(id(tensor)))
+    found = [id(tensor) for tensor in tensors_of((args, kwargs))]
+    positional = [describe(each, lambda tensor: found.index(id(tensor))) for each in args]
+    named = {name: describe(each, lambda tensor: found.index(id(tensor))) for name, each in kwargs.items()}
     try:
-        return bind(inspect.signature(type(model).forward), *described)
+        return bind(inspect.signature(type(model).forward), positional, named)
     except TypeError as error:
         raise failure("MP609", f"the example inputs don't fit the forward: {error}") from None
 
@@ -95,9 +95,38 @@ StandIn = Callable[[nn.Module], Callable[..., Any]]
 """What runs in place of a module's forward: mostly the forward itself."""
 
 
-class _EveryCall(TorchFunctionMode):
-    """Lets the trace see `contiguous` of what is contiguous already, which else returns before anyone can see it: whether
-    it is may depend on the mode."""
+_MAY_GIVE_ITS_ARGUMENT = frozenset(
+    {
+        "alpha_dropout",
+        "bfloat16",
+        "bool",
+        "contiguous",
+        "double",
+        "dropout",
+        "expand_as",
+        "feature_alpha_dropout",
+    }
+    | {
+        "feature_dropout",
+        "float",
+        "half",
+        "int",
+        "long",
+        "native_dropout",
+        "to",
+        "type",
+        "type_as",
+        "view_as",
+    }
+)
+
+
+class _NewTensors(TorchFunctionMode):
+    """Lets functions that may give the very tensor that they got (`dropout` in eval mode, `to` of its own dtype) give another
+    one of the same memory: torch.export takes one tensor for one value, and all that uses it for users of what came last.
+
+    `contiguous` of what is contiguous returns before anything can see it; here it's always seen, as it may depend on the mode.
+    """
 
     def __torch_function__(
         self,
@@ -106,8 +135,11 @@ class _EveryCall(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        function = torch.ops.aten.contiguous.default if func is torch.Tensor.contiguous else func
-        return function(*args, **(kwargs or {}))
+        name = getattr(func, "__name__", "")
+        if name in _MAY_GIVE_ITS_ARGUMENT and args and isinstance(args[0], torch.Tensor):
+            args = (torch.ops.aten.alias.default(args[0]), *args[1:])
+            func = torch.ops.aten.contiguous.default if name == "contiguous" else func
+        return func(*args, **(kwargs or {}))
 
 
 @dataclass(slots=True)
@@ -160,9 +192,7 @@ class _Root(nn.Module):
         self._run = run
 
     def forward(self, *tensors: torch.Tensor) -> list[torch.Tensor]:
-        found: list[torch.Tensor] = []
-        map_tensors(lambda tensor: found.append(tensor) or tensor, self._run(tensors))
-        return found
+        return tensors_of(self._run(tensors))
 
 
 def trace(
@@ -183,8 +213,7 @@ def trace(
         CaptureError: MP601 torch.export can't follow it.
     """
     recorder = _Recorder(results, stand_in)
-    tensors: list[torch.Tensor] = []
-    map_tensors(lambda tensor: tensors.append(tensor) or tensor, (args, dict(kwargs)))
+    tensors = tensors_of((args, dict(kwargs)))
     # Each is a tensor of its own, even where the caller gave one twice: an input is what its name says.
     inputs = [tensor.detach().clone() for tensor in tensors]
 
@@ -196,7 +225,7 @@ def trace(
     shapes = tuple(
         dict.fromkeys(range(each.dim()), Dim.STATIC) | free(at, each) for at, each in enumerate(inputs)
     )
-    with _watching(model, recorder, is_layer), warnings.catch_warnings(), _EveryCall():
+    with _watching(model, recorder, is_layer), warnings.catch_warnings(), _NewTensors():
         # Recurrent layers keep a list of their weights, which follows them through the trace and back.
         warnings.filterwarnings("ignore", message=r"The tensor attributes? [^ ]*_flat_weights\[")
         try:

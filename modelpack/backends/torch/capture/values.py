@@ -27,6 +27,7 @@ __all__ = [
     "map_tensors",
     "marks",
     "referring",
+    "tensors_of",
     "tensors_only",
     "ways",
 ]
@@ -71,6 +72,18 @@ def map_tensors(function: Callable[[torch.Tensor], torch.Tensor], value: Any) ->
         return each
 
     return pytree.tree_map(leaf, value)
+
+
+def tensors_of(value: Any) -> list[torch.Tensor]:
+    """The tensors in `value`, in the order of `map_tensors`."""
+    found: list[torch.Tensor] = []
+
+    def note(tensor: torch.Tensor) -> torch.Tensor:
+        found.append(tensor)
+        return tensor
+
+    map_tensors(note, value)
+    return found
 
 
 def describe(value: Any, index: Callable[[torch.Tensor], int]) -> Described:

@@ -14,21 +14,17 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.func import functional_call
 
 from modelpack.architecture import Architecture
 from modelpack.backends.torch.build import build
 from modelpack.backends.torch.capture.capture import Captured
 from modelpack.backends.torch.capture.failures import CaptureWarning, failure
-from modelpack.backends.torch.capture.free import named_marks
-from modelpack.backends.torch.capture.tracing import arguments_of, mode_of
-from modelpack.backends.torch.capture.values import map_tensors
+from modelpack.backends.torch.capture.probing import Probe, run_once
+from modelpack.backends.torch.capture.values import tensors_of
 from modelpack.checker import check
-from modelpack.dims import Dim, Expr, evaluate, symbols
 from modelpack.errors import CaptureError
-from modelpack.network import Network, Specs
+from modelpack.network import Network
 from modelpack.reader import read
-from modelpack.tensors import TensorSpec
 from modelpack.writer import write
 
 __all__ = ["NotFree", "Tolerance", "Verified", "verify"]
@@ -43,7 +39,7 @@ class Tolerance:
 
 
 class NotFree(Exception):  # noqa: N818  (not an error: what has to be fixed for the captured network to be right)
-    """At other sizes of these dimensions the model takes another way than at the example's."""
+    """At other sizes of these dimensions the model takes another way than at the example's; `error` says in what it shows."""
 
     def __init__(self, names: frozenset[str], axes: frozenset[tuple[str, int]], error: CaptureError) -> None:
         super().__init__(str(error))
@@ -58,9 +54,6 @@ class Verified:
     network: Network
     inputs: tuple[torch.Tensor, ...]
     outputs: tuple[torch.Tensor, ...]
-
-
-_SEED = 20240229
 
 
 def verify(
@@ -81,14 +74,13 @@ def verify(
     allowed = tolerance or Tolerance()
     beside = _Beside(captured, model, allowed)
     outputs = beside.compare(args, dict(kwargs), "the example inputs")
-    for changed, sizes in _other_sizes(_sizes_of(beside.network, model, args, kwargs)):
-        grown = _grow(beside.network, model, args, kwargs, sizes)
-        if beside.original_takes(*grown):
-            told = ", ".join(f"{name}={size}" for name, size in sizes.items())
-            try:
-                beside.compare(*grown, f"inputs with {told}")
-            except CaptureError as error:
-                raise NotFree(changed, _axes(beside.network, changed), error) from error
+    probe = Probe(model, captured.architecture.main.inputs, args, dict(kwargs))
+    for changed, sizes in probe.taken:
+        told = ", ".join(f"{name}={size}" for name, size in sizes.items())
+        try:
+            beside.compare(*probe.grown(sizes), f"inputs with {told}")
+        except CaptureError as error:
+            raise NotFree(changed, probe.axes(changed), error) from error
     architecture = captured.architecture
     if "train" in architecture.modes:
         difference = beside.difference_in_training(args, dict(kwargs))
@@ -98,7 +90,7 @@ def verify(
             )
             architecture = replace(architecture, modes=("eval",))
     text, network = _as_text(architecture)
-    return Verified(text, network, tuple(_flat((args, dict(kwargs)))), tuple(outputs))
+    return Verified(text, network, tuple(tensors_of((args, dict(kwargs)))), tuple(outputs))
 
 
 def _as_text(architecture: Architecture) -> tuple[str, Network]:
@@ -116,23 +108,15 @@ class _Beside:
         self._built = build(self.network)
         _put(self._built, self.network, captured.tensors)
 
-    def original_takes(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-        """Whether the original runs on these inputs; where it doesn't, nothing is claimed."""
-        try:
-            self._run(self._model, args, kwargs, training=False)
-        except Exception:  # anything that the user's forward may raise
-            return False
-        return True
-
     def compare(self, args: tuple[Any, ...], kwargs: dict[str, Any], told: str) -> list[torch.Tensor]:
         """The outputs, the same from both.
 
         Raises:
             CaptureError: MP616 they aren't.
         """
-        expected = self._run(self._model, args, kwargs, training=False)
+        expected = run_once(self._model, args, kwargs, training=False)
         try:
-            actual = self._run(self._built, args, kwargs, training=False)
+            actual = run_once(self._built, args, kwargs, training=False)
         except Exception as error:  # whatever an operation raises on sizes that it wasn't meant for
             raise failure("MP616", f"the captured network raises {_first_line(error)} for {told}") from error
         if len(expected) != len(actual):
@@ -161,26 +145,18 @@ class _Beside:
                     return f"in train mode, {name} differs: {why}"
         return None
 
-    def _run(
-        self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], *, training: bool
-    ) -> list[torch.Tensor]:
-        """The outputs from one seed, on inputs and buffers of its own: a run leaves no trace."""
-        args, kwargs = map_tensors(lambda tensor: tensor.detach().clone(), (args, kwargs))
-        buffers = {name: each.clone() for name, each in module.named_buffers()}
-        with mode_of(module, training=training), torch.random.fork_rng(), torch.set_grad_enabled(training):
-            torch.manual_seed(_SEED)
-            return _flat(functional_call(module, buffers, args, kwargs))
-
     def _trained(
         self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> dict[str, torch.Tensor | None]:
         with torch.enable_grad():
-            outputs = self._run(module, args, kwargs, training=True)
+            outputs = run_once(module, args, kwargs, training=True)
             found: dict[str, torch.Tensor | None] = {f"output {at}": each for at, each in enumerate(outputs)}
             parameters = {name: each for name, each in module.named_parameters() if each.requires_grad}
             loss = [each.float().square().mean() for each in outputs if each.requires_grad]
             if parameters and loss:
-                gradients = torch.autograd.grad(sum(loss), list(parameters.values()), allow_unused=True)
+                gradients = torch.autograd.grad(
+                    torch.stack(loss).sum(), list(parameters.values()), allow_unused=True
+                )
                 found |= {
                     f"the gradient of {name}": each for name, each in zip(parameters, gradients, strict=True)
                 }
@@ -219,7 +195,7 @@ class _Beside:
         into: dict[str, list[torch.Tensor]],
     ) -> None:
         with _hooked(module, into):
-            self._run(module, args, kwargs, training=False)
+            run_once(module, args, kwargs, training=False)
 
 
 def _recorded(
@@ -235,7 +211,7 @@ def _hooked(module: nn.Module, into: dict[str, list[torch.Tensor]]) -> Iterator[
     handles = [
         each.register_forward_hook(
             lambda _module, _args, output, path=path: (
-                into.setdefault(path, [t.clone() for t in _flat(output)]) and None
+                into.setdefault(path, [t.clone() for t in tensors_of(output)]) and None
             )
         )
         for path, each in module.named_modules()
@@ -261,12 +237,6 @@ def _put(module: nn.Module, network: Network, values: Mapping[str, torch.Tensor]
         setattr(module.get_submodule(path), last, made[source])
 
 
-def _flat(value: Any) -> list[torch.Tensor]:
-    found: list[torch.Tensor] = []
-    map_tensors(lambda tensor: found.append(tensor) or tensor, value)
-    return found
-
-
 def _first_line(error: Exception) -> str:
     return f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
 
@@ -282,82 +252,3 @@ def _same_bits(first: torch.Tensor, second: torch.Tensor) -> bool:
 
 def _kind(tensor: torch.Tensor) -> str:
     return f"{str(tensor.dtype).removeprefix('torch.')}{list(tensor.shape)}"
-
-
-# ------------------------------------------------------------------------------------------- other sizes
-
-
-def _specs(specs: Specs, name: str) -> Iterator[tuple[str, TensorSpec]]:
-    if isinstance(specs, TensorSpec):
-        yield name, specs
-    elif isinstance(specs, tuple):
-        for at, item in enumerate(specs):
-            yield from _specs(item, f"{name}.{at}")
-    elif isinstance(specs, Mapping):
-        for key, item in specs.items():
-            yield from _specs(item, f"{name}.{key}")
-
-
-def _all_specs(network: Network) -> list[tuple[str, TensorSpec]]:
-    return [each for name, specs in network.inputs.items() for each in _specs(specs, name)]
-
-
-def _sizes_of(
-    network: Network, model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-) -> dict[str, int]:
-    """The free dimensions, with their values in the example."""
-    tensors = _flat((args, dict(kwargs)))
-    shapes = [tensors[mark.index].shape for _, mark in named_marks(arguments_of(model, args, kwargs))]
-    found: dict[str, int] = {}
-    for (_, spec), shape in zip(_all_specs(network), shapes, strict=True):
-        for dim, size in zip(spec.shape, shape, strict=True):
-            if isinstance(dim, Expr) and str(dim) in symbols(dim):
-                found[str(dim)] = size
-    return found
-
-
-def _other_sizes(sizes: Mapping[str, int]) -> Iterator[tuple[frozenset[str], dict[str, int]]]:
-    """What is changed, and all sizes: one dimension at a time, one more (an odd size takes other ways than an even one) and
-    twice as many, then all at once."""
-    for name, size in sizes.items():
-        for other in (size + 1, 2 * size):
-            yield frozenset({name}), {**sizes, name: other}
-    if len(sizes) > 1:
-        yield frozenset(sizes), {name: 2 * size for name, size in sizes.items()}
-
-
-def _axes(network: Network, names: frozenset[str]) -> frozenset[tuple[str, int]]:
-    """The axes of inputs that depend on these dimensions."""
-    return frozenset(
-        (input_name, axis)
-        for input_name, spec in _all_specs(network)
-        for axis, dim in enumerate(spec.shape)
-        if symbols(dim) & names
-    )
-
-
-def _grow(
-    network: Network,
-    model: nn.Module,
-    args: tuple[Any, ...],
-    kwargs: Mapping[str, Any],
-    sizes: Mapping[str, int],
-) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The example inputs, their values repeated along free axes up to `sizes`."""
-    marks = named_marks(arguments_of(model, args, kwargs))
-    wanted = {mark.index: spec.shape for (_, mark), (_, spec) in zip(marks, _all_specs(network), strict=True)}
-    position = iter(range(len(marks)))
-
-    def grown(tensor: torch.Tensor) -> torch.Tensor:
-        for axis, dim in enumerate(wanted[next(position)]):
-            tensor = _resized(tensor, axis, dim, sizes)
-        return tensor
-
-    return map_tensors(grown, (args, dict(kwargs)))
-
-
-def _resized(tensor: torch.Tensor, axis: int, dim: Dim, sizes: Mapping[str, int]) -> torch.Tensor:
-    size = evaluate(dim, sizes)
-    if size == tensor.shape[axis]:
-        return tensor
-    return tensor.index_select(axis, torch.arange(size, device=tensor.device) % tensor.shape[axis])

@@ -1,0 +1,120 @@
+"""The model at other sizes than the example's: which free dimensions it really takes, on inputs made from the example.
+
+torch.export leaves an axis free where no step fixes it by itself; that 28 x 28 pixels are 400 features further on, and no other
+size is, shows only when the model is run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import nn
+from torch.func import functional_call
+
+from modelpack.architecture import Inputs, InputSpec
+from modelpack.backends.torch.capture.free import named_marks
+from modelpack.backends.torch.capture.tracing import arguments_of, mode_of
+from modelpack.backends.torch.capture.values import map_tensors, tensors_of
+from modelpack.dims import Dim, Expr, evaluate, symbols
+
+__all__ = ["Probe", "run_once"]
+
+_SEED = 20240229
+
+
+def run_once(
+    module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], *, training: bool
+) -> list[torch.Tensor]:
+    """The outputs from one seed, on inputs and buffers of its own: a run leaves no trace."""
+    args, kwargs = map_tensors(lambda tensor: tensor.detach().clone(), (args, kwargs))
+    buffers = {name: each.clone() for name, each in module.named_buffers()}
+    with mode_of(module, training=training), torch.random.fork_rng(), torch.set_grad_enabled(training):
+        torch.manual_seed(_SEED)
+        return tensors_of(functional_call(module, buffers, args, kwargs))
+
+
+class Probe:
+    """A model with its example inputs, and what an architecture says of their shapes."""
+
+    def __init__(
+        self, model: nn.Module, inputs: Mapping[str, Inputs], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        self._model = model
+        self._given = args, kwargs
+        named = named_marks(arguments_of(model, args, kwargs))
+        specs = [spec for each in inputs.values() for spec in _leaves(each)]
+        self._shapes = {mark.index: spec.shape or () for (_, mark), spec in zip(named, specs, strict=True)}
+        self._names = {mark.index: name for name, mark in named}
+
+    @cached_property
+    def example(self) -> dict[str, int]:
+        """The free dimensions, with their sizes in the example."""
+        found: dict[str, int] = {}
+        for at, tensor in enumerate(tensors_of(self._given)):
+            for dim, size in zip(self._shapes[at], tensor.shape, strict=True):
+                if isinstance(dim, Expr) and str(dim) in symbols(dim):
+                    found[str(dim)] = size
+        return found
+
+    @cached_property
+    def taken(self) -> list[tuple[frozenset[str], dict[str, int]]]:
+        """Other sizes at which the model runs: what is changed, and all sizes."""
+        return [(changed, sizes) for changed, sizes in self._tries() if self._runs(sizes)]
+
+    def not_free(self) -> frozenset[tuple[str, int]]:
+        """The axes of inputs at which the model takes no other size."""
+        free = {name for changed, _ in self.taken for name in changed}
+        return self.axes(frozenset(self.example.keys() - free))
+
+    def axes(self, names: frozenset[str]) -> frozenset[tuple[str, int]]:
+        """The axes of inputs that depend on these dimensions."""
+        return frozenset(
+            (self._names[at], axis)
+            for at, shape in self._shapes.items()
+            for axis, dim in enumerate(shape)
+            if symbols(dim) & names
+        )
+
+    def grown(self, sizes: Mapping[str, int]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The example inputs, their values repeated along free axes up to `sizes`."""
+        position = iter(range(len(self._shapes)))
+
+        def grow(tensor: torch.Tensor) -> torch.Tensor:
+            for axis, dim in enumerate(self._shapes[next(position)]):
+                tensor = _resized(tensor, axis, dim, sizes)
+            return tensor
+
+        return map_tensors(grow, self._given)
+
+    def _tries(self) -> Iterator[tuple[frozenset[str], dict[str, int]]]:
+        """One dimension at a time, one more (an odd size takes other ways than an even one) and twice as many, then all."""
+        for name, size in self.example.items():
+            for other in (size + 1, 2 * size):
+                yield frozenset({name}), {**self.example, name: other}
+        if len(self.example) > 1:
+            yield frozenset(self.example), {name: 2 * size for name, size in self.example.items()}
+
+    def _runs(self, sizes: Mapping[str, int]) -> bool:
+        try:
+            run_once(self._model, *self.grown(sizes), training=False)
+        except Exception:  # anything that the user's forward may raise
+            return False
+        return True
+
+
+def _leaves(inputs: Inputs) -> Iterator[InputSpec]:
+    if isinstance(inputs, InputSpec):
+        yield inputs
+        return
+    for item in inputs if isinstance(inputs, tuple) else inputs.values():
+        yield from _leaves(item)
+
+
+def _resized(tensor: torch.Tensor, axis: int, dim: Dim, sizes: Mapping[str, int]) -> torch.Tensor:
+    size = evaluate(dim, sizes)
+    if size == tensor.shape[axis]:
+        return tensor
+    return tensor.index_select(axis, torch.arange(size, device=tensor.device) % tensor.shape[axis])
