@@ -10,6 +10,7 @@ from modelpack.dims import (
     TooComplex,
     ceil_div,
     evaluate,
+    exceeds,
     floor_div,
     may_equal,
     substitute,
@@ -103,6 +104,29 @@ def test_what_is_no_expression(text, message):
     with pytest.raises(ExpressionError) as caught:
         parse_dim(text)
     assert str(caught.value) == message
+
+
+def test_what_certainly_exceeds():
+    assert exceeds(4, 3)
+    assert exceeds(2 * BATCH, BATCH)  # no size is below 1
+    assert exceeds(BATCH + HEIGHT, HEIGHT)
+    assert exceeds(BATCH + floor_div(HEIGHT, 2), floor_div(HEIGHT, 2))
+    assert exceeds(1, -(BATCH * HEIGHT))
+    assert not exceeds(3, 3)
+    assert not exceeds(BATCH, 1)
+    assert not exceeds(BATCH, HEIGHT)
+    assert not exceeds(100, BATCH)
+    assert not exceeds(floor_div(BATCH, 2), 0)
+
+
+@given(TEXTS, TEXTS, st.fixed_dictionaries({name: st.integers(1, 30) for name in ("a", "b", "$c")}))
+def test_what_exceeds_does_at_all_sizes(left, right, values):
+    try:
+        left, right = parse_dim(left), parse_dim(right)
+        if exceeds(left, right):
+            assert evaluate(left, values) > evaluate(right, values)
+    except (ZeroDivisionError, ExpressionError):
+        return
 
 
 def halve_and_third(times: int) -> None:

@@ -1,0 +1,339 @@
+"""Integer polynomials over free dimensions, in one normal form.
+
+Atoms are symbols, quotients, remainders, max and min; coefficients are integers. Expressions that are equal by ring arithmetic
+are equal as values, and halving twice is quartering.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+__all__ = [
+    "FUNCTIONS",
+    "MAX_SIZE",
+    "Atom",
+    "Call",
+    "Dim",
+    "Expr",
+    "Symbol",
+    "TooComplex",
+    "ceil_div",
+    "expression",
+    "floor_div",
+    "maximum",
+    "minimum",
+    "remainder",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """A free dimension (`batch`) or, with a leading `$`, an argument of a block (`$channels`)."""
+
+    name: str
+
+    @property
+    def size(self) -> int:
+        return 1
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An integer function that ring arithmetic can't open: ``//``, ``%``, ``max`` or ``min``."""
+
+    function: str
+    left: Dim
+    right: Dim
+
+    @property
+    def size(self) -> int:
+        return 1 + _size(self.left) + _size(self.right)
+
+    def __str__(self) -> str:
+        if self.function in ("max", "min"):
+            return f"{self.function}({self.left}, {self.right})"
+        return f"{_factor(self.left)} {self.function} {_factor(self.right)}"
+
+
+Atom = Symbol | Call
+Monomial = tuple[Atom, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Expr:
+    """A polynomial that isn't constant; `terms` are ordered and no coefficient is 0.
+
+    `size` counts its symbols and functions as they would be written out.
+    """
+
+    terms: tuple[tuple[Monomial, int], ...]
+    size: int
+    _hash: int
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (
+            isinstance(other, Expr) and self._hash == other._hash and self.terms == other.terms
+        )
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __add__(self, other: Dim) -> Dim:
+        return _add(self, other)
+
+    def __radd__(self, other: int) -> Dim:
+        return _add(self, other)
+
+    def __sub__(self, other: Dim) -> Dim:
+        return _add(self, _scale(other, -1))
+
+    def __rsub__(self, other: int) -> Dim:
+        return _add(_scale(self, -1), other)
+
+    def __neg__(self) -> Dim:
+        return _scale(self, -1)
+
+    def __mul__(self, other: Dim) -> Dim:
+        return _multiply(self, other)
+
+    def __rmul__(self, other: int) -> Dim:
+        return _multiply(self, other)
+
+    def __floordiv__(self, other: Dim) -> Dim:
+        return floor_div(self, other)
+
+    def __rfloordiv__(self, other: int) -> Dim:
+        return floor_div(other, self)
+
+    def __mod__(self, other: Dim) -> Dim:
+        return remainder(self, other)
+
+    def __str__(self) -> str:
+        text = ""
+        for monomial, coefficient in self.terms:
+            sign = "-" if coefficient < 0 else "+"
+            body = _term(monomial, abs(coefficient))
+            text += f" {sign} {body}" if text else (body if sign == "+" else f"-{_leading(body, monomial)}")
+        return text
+
+    __repr__ = __str__
+
+
+Dim = int | Expr
+
+MAX_SIZE = 1000
+"""Largest expression. Shared parts make an expression small in memory and huge when written; layers upon layers could
+square it again and again."""
+
+
+class TooComplex(ArithmeticError):  # noqa: N818  (named as ZeroDivisionError's siblings are: for what happened)
+    """An expression outgrew `MAX_SIZE`."""
+
+
+def floor_div(left: Dim, right: Dim) -> Dim:
+    """``left // right``, rounded towards minus infinity, as Python does.
+
+    Raises:
+        ZeroDivisionError: `right` is 0.
+    """
+    if isinstance(left, int) and isinstance(right, int):
+        return left // right
+    if isinstance(right, int):
+        return _floor_div_by_constant(left, right)
+    if left == right:
+        return 1
+    exact = _divide_exactly(left, right)
+    return exact if exact is not None else expression(Call("//", left, right))
+
+
+def ceil_div(left: Dim, right: Dim) -> Dim:
+    """``left / right`` rounded up."""
+    return -floor_div(-left, right)
+
+
+def remainder(left: Dim, right: Dim) -> Dim:
+    """``left % right``, of the sign of `right`, as Python does."""
+    if isinstance(left, int) and isinstance(right, int):
+        return left % right
+    if isinstance(right, int):
+        left = _terms_to_dim({m: c % right for m, c in _terms(left).items()}) if right > 0 else left
+        if isinstance(left, int):
+            return left % right
+    elif _divide_exactly(left, right) is not None:
+        return 0
+    return expression(Call("%", left, right))
+
+
+def maximum(left: Dim, right: Dim) -> Dim:
+    """The larger of the two."""
+    return _extreme("max", left, right)
+
+
+def minimum(left: Dim, right: Dim) -> Dim:
+    """The smaller of the two."""
+    return _extreme("min", left, right)
+
+
+# ---------------------------------------------------------------------------------------------- normal form
+
+
+def expression(atom: Atom) -> Expr:
+    """The polynomial that is just `atom`."""
+    return _expr((((atom,), 1),))
+
+
+def _expr(terms: tuple[tuple[Monomial, int], ...]) -> Expr:
+    size = sum(1 + sum(atom.size for atom in monomial) for monomial, _ in terms)
+    if size > MAX_SIZE:
+        raise TooComplex(f"a size would be an expression of more than {MAX_SIZE} parts")
+    return Expr(terms, size, hash(terms))
+
+
+def _size(dim: Dim) -> int:
+    return 1 if isinstance(dim, int) else dim.size
+
+
+def _terms(dim: Dim) -> dict[Monomial, int]:
+    if isinstance(dim, int):
+        return {(): dim} if dim else {}
+    return dict(dim.terms)
+
+
+def _terms_to_dim(terms: Mapping[Monomial, int]) -> Dim:
+    kept = {monomial: c for monomial, c in terms.items() if c}
+    if not kept:
+        return 0
+    if len(kept) == 1 and () in kept:
+        return kept[()]
+    return _expr(tuple(sorted(kept.items(), key=_order)))
+
+
+def _order(term: tuple[Monomial, int]) -> tuple[int, str]:
+    """Higher degrees first, the constant last, else alphabetical: `batch*heads + batch + 1`."""
+    monomial, _ = term
+    return -len(monomial), "*".join(map(str, monomial))
+
+
+@lru_cache(maxsize=8192)
+def _add(left: Dim, right: Dim) -> Dim:
+    terms = _terms(left)
+    for monomial, coefficient in _terms(right).items():
+        terms[monomial] = terms.get(monomial, 0) + coefficient
+    return _terms_to_dim(terms)
+
+
+def _scale(dim: Dim, factor: int) -> Dim:
+    if isinstance(dim, int):
+        return dim * factor
+    return _terms_to_dim({monomial: c * factor for monomial, c in dim.terms})
+
+
+@lru_cache(maxsize=8192)
+def _multiply(left: Dim, right: Dim) -> Dim:
+    if isinstance(right, int):
+        return _scale(left, right)
+    if isinstance(left, int):
+        return _scale(right, left)
+    if len(left.terms) * len(right.terms) > MAX_SIZE:
+        raise TooComplex(f"a product of sums would have more than {MAX_SIZE} terms")
+    terms: dict[Monomial, int] = {}
+    for m1, c1 in left.terms:
+        for m2, c2 in right.terms:
+            monomial = tuple(sorted(m1 + m2, key=str))
+            terms[monomial] = terms.get(monomial, 0) + c1 * c2
+    return _terms_to_dim(terms)
+
+
+@lru_cache(maxsize=8192)
+def _floor_div_by_constant(left: Expr, right: int) -> Dim:
+    if right < 0:
+        negated = -left
+        return floor_div(negated, -right)
+    if right == 0:
+        raise ZeroDivisionError("integer division by zero")
+    whole = _terms_to_dim({m: c // right for m, c in left.terms if c % right == 0})
+    rest = _terms_to_dim({m: c % right if m == () else c for m, c in left.terms if c % right})
+    constant_quotient = next((c // right for m, c in left.terms if m == () and c % right), 0)
+    whole = whole + constant_quotient
+    if isinstance(rest, int):
+        return whole + rest // right
+    return whole + _flatten_quotient(rest, right)
+
+
+def _flatten_quotient(left: Expr, right: int) -> Dim:
+    """``(x // a + c) // b`` is ``(x + a*c) // (a*b)``, so that halving twice is quartering."""
+    head = [(m, c) for m, c in left.terms if m != ()]
+    constant = next((c for m, c in left.terms if m == ()), 0)
+    if len(head) == 1 and head[0][1] == 1 and len(head[0][0]) == 1:
+        atom = head[0][0][0]
+        if isinstance(atom, Call) and atom.function == "//" and isinstance(atom.right, int):
+            return floor_div(atom.left + atom.right * constant, atom.right * right)
+    return expression(Call("//", left, right))
+
+
+def _divide_exactly(left: Dim, right: Expr) -> Dim | None:
+    """The quotient where `right` is one monomial that divides every term of `left`."""
+    if left == 0:
+        return 0
+    if len(right.terms) != 1:
+        return None
+    divisor, factor = right.terms[0]
+    quotient: dict[Monomial, int] = {}
+    for monomial, coefficient in _terms(left).items():
+        rest = list(monomial)
+        for atom in divisor:
+            if atom not in rest:
+                return None
+            rest.remove(atom)
+        if coefficient % factor:
+            return None
+        quotient[tuple(rest)] = coefficient // factor
+    return _terms_to_dim(quotient)
+
+
+def _extreme(function: str, left: Dim, right: Dim) -> Dim:
+    difference = left - right
+    if isinstance(difference, int):
+        return left if (difference > 0) == (function == "max") else right
+    first, second = sorted((left, right), key=str)
+    return expression(Call(function, first, second))
+
+
+FUNCTIONS: dict[str, Callable[[Dim, Dim], Dim]] = {
+    "//": floor_div,
+    "%": remainder,
+    "max": maximum,
+    "min": minimum,
+}
+
+
+# ---------------------------------------------------------------------------------------------- as text
+
+
+def _term(monomial: Monomial, coefficient: int) -> str:
+    factors = [str(coefficient)] if coefficient != 1 or not monomial else []
+    factors += [f"({atom})" if _is_infix(atom) else str(atom) for atom in monomial]
+    if len(factors) == 1 and len(monomial) == 1:
+        return str(monomial[0])
+    return "*".join(factors)
+
+
+def _leading(body: str, monomial: Monomial) -> str:
+    """A leading minus binds tighter than ``//``, so a bare quotient behind it stands in parentheses."""
+    return f"({body})" if len(monomial) == 1 and body == str(monomial[0]) and _is_infix(monomial[0]) else body
+
+
+def _is_infix(atom: Atom) -> bool:
+    return isinstance(atom, Call) and atom.function in ("//", "%")
+
+
+def _factor(dim: Dim) -> str:
+    if isinstance(dim, int):
+        return str(dim) if dim >= 0 else f"({dim})"
+    simple = len(dim.terms) == 1 and dim.terms[0][1] == 1 and len(dim.terms[0][0]) == 1
+    return str(dim) if simple and not _is_infix(dim.terms[0][0][0]) else f"({dim})"
