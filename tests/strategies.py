@@ -26,7 +26,7 @@ from modelpack.architecture import (
     Use,
 )
 from modelpack.canonical import canonical
-from modelpack.dims import Expr, symbol, symbols
+from modelpack.dims import Expr, evaluate, symbol, symbols
 from modelpack.dtypes import DType
 from modelpack.layers import BUILTIN, LayerType
 from modelpack.layers.base import Setting
@@ -48,6 +48,7 @@ from modelpack.layers.kinds import (
     Shape,
     Text,
 )
+from modelpack.layers.rules import FLOATS
 from modelpack.tensors import Mismatch, TensorSpec
 
 SMALL = 4
@@ -138,15 +139,34 @@ STARTS = (
 )
 
 
+SIZES = ({"batch": 12, "length": 24}, {"batch": 24, "length": 36})
+"""Sizes at which random networks are run, of many divisors; nodes that can't have them are left out. On free dimensions a rule
+has its doubts about quotients, for instance whether `length // 2` are the 6 channels of a layer: at these sizes it has none."""
+
+
 def runnable(kind: LayerType) -> bool:
     """Types that a random network may use: with tensors in and out, and no numbers that must fit one another by luck."""
     return bool(kind.ports) and kind.name not in UNSUITED
 
 
 UNSUITED = frozenset(
-    {"EmbeddingBag", "Embedding", "one_hot", "empty_like", "new_empty", "bernoulli", "multinomial"}
+    {
+        "EmbeddingBag",
+        "Embedding",
+        "embedding",
+        "one_hot",
+        "gather",
+        "scatter",
+        "index",
+        "index_put",
+        "index_select",
+    }
+    | {"MaxUnpool1d", "MaxUnpool2d", "MaxUnpool3d", "empty_like", "new_empty", "bernoulli", "multinomial"}
 )
 """Types whose inputs must hold certain values (indices below a bound), or whose outputs are not determined."""
+
+
+DIVISIONS = frozenset({"div", "floor_divide", "fmod", "remainder"})
 
 
 @st.composite
@@ -189,12 +209,19 @@ def nodes_on(
         settings = {each: v for each, v in draw(settings_of(kind, first)).items() if each not in operands}
         if number is not None:
             settings[number] = draw(literals(kind.settings[number].kind.kind))
-        if not set().union(*map(_symbols, settings.values())) <= set().union(*map(_symbols, specs["x"].shape)):
+        if not set().union(*map(_symbols, settings.values())) <= set().union(
+            *map(_symbols, specs["x"].shape)
+        ):
             continue  # an example's dimension that this network hasn't
         inputs = tuple(chosen.get(port.name) for port in wanted)
+        given = tuple(None if each is None else specs[each] for each in inputs)
+        if kind.name in DIVISIONS and number is None and not any(x and x.dtype in FLOATS for x in given):
+            continue  # of integers, by some that may be 0
         try:
-            given = tuple(None if each is None else specs[each] for each in inputs)
             outputs = kind.infer(kind.instance(settings), given)
+            for sizes in SIZES:
+                at = {each: _at(value, sizes) for each, value in settings.items()}
+                kind.infer(kind.instance(at), tuple(each and _spec_at(each, sizes) for each in given))
         except (Mismatch, TypeError):
             continue
         named = _named(name, kind, outputs)
@@ -207,6 +234,16 @@ def _symbols(value: Literal) -> frozenset[str]:
     if isinstance(value, tuple):
         return frozenset[str]().union(*map(_symbols, value))
     return symbols(value) if isinstance(value, Expr) else frozenset()
+
+
+def _at(value: Literal, sizes: Mapping[str, int]) -> Literal:
+    if isinstance(value, tuple):
+        return tuple(_at(each, sizes) for each in value)
+    return evaluate(value, sizes) if isinstance(value, Expr) else value
+
+
+def _spec_at(spec: TensorSpec, sizes: Mapping[str, int]) -> TensorSpec:
+    return spec.with_shape(*(evaluate(dim, sizes) for dim in spec.shape))
 
 
 def _named(name: str, kind: LayerType, outputs: object) -> dict[str, TensorSpec]:

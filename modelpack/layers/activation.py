@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from math import inf
 
+from modelpack.dims import may_equal
 from modelpack.dtypes import DType, Kind
 from modelpack.layers.base import (
     Layer,
@@ -313,7 +314,7 @@ class PReLU(Layer):
         if self.num_parameters == 1:
             return input
         channels = input.shape[1] if input.rank > 1 else 1
-        if isinstance(channels, int) and channels != self.num_parameters:
+        if not may_equal(channels, self.num_parameters):
             told = f"num_parameters is {self.num_parameters}, but axis 1 of its input {input} is {channels}"
             if input.rank < 2:
                 told = (

@@ -105,9 +105,18 @@ def _binary(name: str, doc: str, accepts: frozenset[DType], title: str | None = 
         )
 
         def infer(self, input: TensorSpec, other: TensorSpec | None = None) -> TensorSpec:
-            return of_result(elementwise(input, self.other if other is None else other), accepts)
+            second = self.other if other is None else other
+            result = of_result(elementwise(input, second), accepts)
+            if name != "mul":
+                _not_by_zero(result, second)
+            return result
 
     return Binary
+
+
+def _not_by_zero(result: TensorSpec, divisor: object) -> None:
+    if result.dtype.kind is Kind.INTEGER and isinstance(divisor, int) and divisor == 0:
+        raise Mismatch("integers can't be divided by 0", code="MP308", setting="other")
 
 
 def _extreme(name: str, doc: str) -> type[Layer]:
@@ -158,8 +167,10 @@ class Div(Layer):
     )
 
     def infer(self, input: TensorSpec, other: TensorSpec | None = None) -> TensorSpec:
-        result = elementwise(input, self.other if other is None else other)
+        second = self.other if other is None else other
+        result = elementwise(input, second)
         if self.rounding_mode is not None:
+            _not_by_zero(result, second)
             return of_result(result, NUMBERS)
         if result.dtype.kind in (Kind.BOOLEAN, Kind.INTEGER):
             return result.with_dtype(DType.FLOAT32)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import ceil, isfinite
 
-from modelpack.dims import Dim, Expr, ceil_div, maximum
+from modelpack.dims import Dim, Expr, ceil_div, exceeds, maximum
 from modelpack.dtypes import DType
 from modelpack.layers.base import Layer, aten, example, operation, setting
 from modelpack.layers.kinds import DTypeName, Integer, Integers, Nullable, Scalar
@@ -206,7 +206,7 @@ def _steps(start: object, end: object, step: object) -> Dim:
         raise Mismatch(f"step is {step}; it must be a number other than 0", setting="step")
     if isinstance(start, int | Expr) and isinstance(end, int | Expr) and isinstance(step, int):
         distance = end - start if step > 0 else start - end
-        if isinstance(distance, int) and distance < 0:
+        if exceeds(0, distance):
             raise Mismatch(
                 f"step {step} leads away from end {end}, counted from start {start}", setting="step"
             )

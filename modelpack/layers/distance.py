@@ -19,7 +19,7 @@ class CosineSimilarity(Layer):
     """
 
     dim: int = setting(Integer(), "axis of the vectors; negative ones count from the end", default=1)
-    eps: float = number("least length of a vector", default=1e-8)
+    eps: float = number("least length of a vector", default=1e-8, minimum=0)
 
     examples = (
         example("float32[batch, 3]", "float32[batch, 3]"),

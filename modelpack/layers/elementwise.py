@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
-from modelpack.dims import Dim, floor_div
+from modelpack.dims import Dim, floor_div, may_equal
 from modelpack.dtypes import DType, Kind
 from modelpack.layers.axes import axis_or_scalar, existing_axis
 from modelpack.layers.base import Layer, aten, choice, example, number, operation, setting
@@ -41,9 +42,11 @@ def _same(
     accepts: frozenset[DType],
     source: str,
     choices: tuple[dict[str, Literal], ...] = ({},),
+    valid: Callable[[Layer], None] = lambda _: None,
     **settings: object,
 ) -> type[Layer]:
-    """A function of each element that keeps the dtype. `choices` are the settings of the examples."""
+    """A function of each element that keeps the dtype. `choices` are the settings of the examples; `valid` refuses
+    settings."""
 
     class Same(Layer):
         __doc__ = f"{doc}\n\nShapes: any, unchanged."
@@ -53,11 +56,23 @@ def _same(
         )
 
         def infer(self, input: TensorSpec) -> TensorSpec:
+            valid(self)
             return of_dtypes(input, accepts)
 
     for setting_name, each in settings.items():
         setattr(Same, setting_name, each)
     return operation(source=aten(source), name=name)(Same)
+
+
+def _divides(net: Layer) -> None:
+    if vars(net)["alpha"] == 0:
+        raise Mismatch("alpha must not be 0: x is divided by it", code="MP308", setting="alpha")
+
+
+def _in_order(net: Layer) -> None:
+    low, high = vars(net)["min_val"], vars(net)["max_val"]
+    if low > high:
+        raise Mismatch(f"min_val {low} must not exceed max_val {high}", code="MP308", setting="min_val")
 
 
 UNCHANGED = (
@@ -124,6 +139,7 @@ SETTINGS = (
         FLOATS,
         f"{_ACTIVATION}celu",
         ({}, {"alpha": 0.5}),
+        _divides,
         alpha=number("the limit, negated, for small x", default=1.0),
     ),
     _same(
@@ -140,6 +156,7 @@ SETTINGS = (
         _SIGNED,
         f"{_ACTIVATION}hardtanh",
         ({}, {"min_val": -2.0, "max_val": 0.5}),
+        _in_order,
         min_val=number("lower bound", default=-1.0),
         max_val=number("upper bound", default=1.0),
     ),
@@ -259,7 +276,7 @@ class GLU(Layer):
         of_dtypes(input, FLOATS)
         axis = existing_axis(input, self.dim)
         size: Dim = input.shape[axis]
-        if isinstance(size, int) and size % 2:
+        if not may_equal(size % 2, 0):
             raise Mismatch(
                 f"axis {axis} of its input {input} is {size}, which can't be halved", setting="dim"
             )
@@ -294,7 +311,7 @@ class PReLU(Layer):
                 f"its weight must have at most one axis, not {weight}", code="MP302", port="weight"
             )
         channels = 1 if input.rank < 2 else input.shape[1]
-        if weight.rank and weight.shape[0] not in (1, channels):
+        if weight.rank and weight.shape[0] != 1 and not may_equal(weight.shape[0], channels):
             raise Mismatch(
                 f"its weight {weight} must have one element, or one for each of the {channels} channels of {input}",
                 port="weight",

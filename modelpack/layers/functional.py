@@ -235,7 +235,7 @@ class ScaledDotProductAttention(Layer):
                 f"enable_gqa needs 3 axes, {query} and {x} have fewer", code="MP302", setting="enable_gqa"
             )
         rest = remainder(query.shape[-3], x.shape[-3]) if x.shape[-3] != 0 else 1
-        if isinstance(rest, int) and rest:
+        if not may_equal(rest, 0):
             raise Mismatch(f"the {query.shape[-3]} heads of {query} are no multiple of those of {x}")
         return (*x.shape[:-3], query.shape[-3])
 

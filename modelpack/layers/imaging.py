@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from modelpack.dims import Dim, may_equal
+from modelpack.dims import Dim, exceeds, may_equal
 from modelpack.layers.adaptive_pooling import AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d
 from modelpack.layers.base import Layer, aten, choice, example, flag, operation, setting, sizes
 from modelpack.layers.functional import result_of
@@ -177,7 +177,7 @@ class Pad(Layer):
         longer = [size + a + b for size, (a, b) in zip(input.shape[-n:], pairs, strict=True)]
         if self.mode != "constant":
             return with_spatial(input, longer)
-        if any(isinstance(size, int) and size < 0 for size in longer):
+        if any(exceeds(0, size) for size in longer):
             raise Mismatch(f"pad cuts more off its input {input} than it has", code="MP307", setting="pad")
         return input.with_shape(*input.shape[:-n], *longer)
 
@@ -196,12 +196,7 @@ class Pad(Layer):
         limit = {"reflect": 1, "circular": 0}.get(self.mode)
         for size, pair in zip(x.shape[-n:], pairs, strict=True):
             for amount in pair:
-                if (
-                    limit is not None
-                    and isinstance(size, int)
-                    and isinstance(amount, int)
-                    and amount > size - limit
-                ):
+                if limit is not None and exceeds(amount, size - limit):
                     raise Mismatch(
                         f"can't add {amount} to an axis of {size} of its input {x} by '{self.mode}'",
                         setting="pad",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modelpack.dims import Dim, floor_div, may_equal
+from modelpack.dims import Dim, exceeds, floor_div, may_equal
 from modelpack.dtypes import DType
 from modelpack.layers.axes import axis_or_scalar, existing_axis, slice_size
 from modelpack.layers.base import Layer, aten, example, flag, operand, operation, setting, size
@@ -62,7 +62,7 @@ class Select(Layer):
     def infer(self, input: TensorSpec) -> TensorSpec:
         axis = existing_axis(input, self.dim)
         length = input.shape[axis]
-        if isinstance(length, int) and isinstance(self.index, int) and not -length <= self.index < length:
+        if exceeds(self.index + 1, length) or exceeds(-length, self.index):
             raise Mismatch(
                 f"index is {self.index}, but axis {axis} of its input {input} has {length}", setting="index"
             )
@@ -118,9 +118,8 @@ class Narrow(Layer):
     def infer(self, input: TensorSpec) -> TensorSpec:
         axis = existing_axis(input, self.dim)
         whole = input.shape[axis]
-        first = whole + self.start if isinstance(self.start, int) and self.start < 0 else self.start
-        missing = first + self.length - whole
-        if (isinstance(missing, int) and missing > 0) or (isinstance(first, int) and first < 0):
+        first = whole + self.start if exceeds(0, self.start) else self.start
+        if exceeds(first + self.length, whole) or exceeds(0, first):
             raise Mismatch(
                 f"start {self.start} and length {self.length} lead beyond axis {axis} of its input {input}",
                 setting="start",
@@ -181,8 +180,7 @@ def _within(x: TensorSpec, index: TensorSpec, axis: int | None, port: str) -> No
     if max(x.rank, 1) != max(index.rank, 1):
         raise Mismatch(f"its {port} {index} must have as many axes as {x}", code="MP302", port=port)
     for at, (length, reach) in enumerate(zip(x.shape, index.shape, strict=False)):
-        excess = reach - length
-        if at != axis and isinstance(excess, int) and excess > 0:
+        if at != axis and exceeds(reach, length):
             raise Mismatch(f"axis {at} of its {port} {index} is longer than that of {x}", port=port)
 
 
@@ -362,7 +360,7 @@ class Unfold(Layer):
     def infer(self, input: TensorSpec) -> TensorSpec:
         axis = axis_or_scalar(input, self.dimension, "dimension")
         whole = input.shape[axis] if input.rank else 1
-        if isinstance(whole, int) and self.size > whole:
+        if exceeds(self.size, whole):
             raise Mismatch(
                 f"size is {self.size}, but axis {axis} of its input {input} has {whole}", setting="size"
             )

@@ -111,6 +111,10 @@ def _batch_norm(name: str, what: str, ranks: tuple[int, ...], *inputs: str) -> t
 
         def infer(self, input: TensorSpec) -> TensorSpec:
             of_rank_from(input, ranks[0]) if len(ranks) == 1 else of_rank(input, *ranks)
+            if self.eps <= 0:
+                raise Mismatch(
+                    f"eps is {self.eps}; to train, it must be positive", code="MP308", setting="eps"
+                )
             if not self.track_running_stats:
                 _more_than_one(input, prod((input.shape[0], *input.shape[2:])), "channel")
             return _floats(input, self.dtype, self.affine or self.track_running_stats)

@@ -117,7 +117,7 @@ class GroupNorm(Layer):
     ) -> TensorSpec:
         of_rank_from(of_result(input, FLOATS), 2)
         channels = input.shape[1]
-        if isinstance(channels, int) and channels % self.num_groups:
+        if not may_equal(channels % self.num_groups, 0):
             raise Mismatch(
                 f"the {channels} channels of its input {input} can't be split into {self.num_groups} groups",
                 setting="num_groups",
@@ -161,6 +161,9 @@ class BatchNorm(Layer):
             raise Mismatch(
                 "needs both running_mean and running_var, or in training neither", port="running_mean"
             )
+        if self.eps < 0 or (self.training and self.eps == 0):
+            least = "positive in training" if self.training else "0 or more"
+            raise Mismatch(f"eps is {self.eps}; it must be {least}", code="MP308", setting="eps")
         channels = (input.shape[1],)
         _scale(input, channels, weight=weight, bias=bias)
         _scale(input, channels, running_mean=running_mean, running_var=running_var)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modelpack.dims import Dim, maximum, may_equal
+from modelpack.dims import Dim, exceeds, maximum, may_equal
 from modelpack.dtypes import DType, Kind
 from modelpack.layers.axes import axis_or_scalar, existing_axis
 from modelpack.layers.base import Layer, aten, example, flag, operation, setting
@@ -82,8 +82,7 @@ class TopK(Layer):
     def infer(self, input: TensorSpec) -> tuple[TensorSpec, TensorSpec]:
         axis = axis_or_scalar(of_dtypes(input, NUMBERS), self.dim)
         size = input.shape[axis] if input.rank else 1
-        missing = self.k - size
-        if isinstance(missing, int) and missing > 0:
+        if exceeds(self.k, size):
             raise Mismatch(f"k is {self.k}, but axis {self.dim} of its input {input} has {size}", setting="k")
         values = input.with_axis(axis, self.k) if input.rank else input
         return values, values.with_dtype(DType.INT64)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from math import inf
 
-from modelpack.dims import Dim
+from modelpack.dims import Dim, exceeds
 from modelpack.dtypes import DType
 from modelpack.layers.base import Example, Layer, example, layer, setting, sizes, torch_nn
 from modelpack.layers.kinds import Number
@@ -67,7 +67,7 @@ def _at_most(x: TensorSpec, padding: tuple[int, ...], less: int, why: str) -> No
     """
     for i, amount in enumerate(padding):
         size = x.shape[-1 - i // 2]
-        if isinstance(size, int) and amount > size - less:
+        if exceeds(amount, size - less):
             told = f"can't add {amount} to an axis of {size} of its input {x}: {why}"
             raise Mismatch(told, code="MP304", setting="padding")
 

@@ -61,8 +61,9 @@ def _pooled(
     for size, kernel, step, pad, gap in zip(
         before, kernel_size, stride or kernel_size, padding, dilation, strict=True
     ):
-        if 2 * pad > gap * (kernel - 1) + 1:
-            told = f"padding {pad} is more than half of the window, which is {gap * (kernel - 1) + 1} wide"
+        if 2 * pad > kernel:
+            # torch wants so of kernels with gaps too.
+            told = f"padding {pad} is more than half of the kernel_size {kernel}"
             raise Mismatch(told, code="MP308", setting="padding")
         if ceil_mode:
             after.append(window_rounded_up(size, kernel, step, pad, gap))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from modelpack.dims import Dim, floor_div, may_equal, remainder
+from modelpack.dims import Dim, exceeds, floor_div, may_equal, remainder
 from modelpack.layers.axes import axes_of, axis_or_scalar, existing_axis
 from modelpack.layers.base import Layer, aten, example, operation, setting
 from modelpack.layers.kinds import Axes, Integer, Integers
@@ -36,7 +36,7 @@ def sized(x: TensorSpec, sizes: Sequence[Dim], elements: Dim, setting: str) -> t
         Mismatch: they certainly can't, or -1 stands twice.
     """
     open_at = [at for at, size in enumerate(sizes) if size == -1]
-    if len(open_at) > 1 or any(isinstance(size, int) and size < -1 for size in sizes):
+    if len(open_at) > 1 or any(exceeds(-1, size) for size in sizes):
         raise Mismatch(
             f"{setting} {show_shape(tuple(sizes))} may have one -1 and nothing below", setting=setting
         )
@@ -49,7 +49,7 @@ def sized(x: TensorSpec, sizes: Sequence[Dim], elements: Dim, setting: str) -> t
     if known == 0:
         raise Mismatch(f"{told}: -1 beside 0 could be anything", setting=setting)
     rest = remainder(elements, known)
-    if isinstance(rest, int) and rest:
+    if not may_equal(rest, 0):
         raise Mismatch(told, setting=setting)
     filled = list(sizes)
     filled[open_at[0]] = floor_div(elements, known)
@@ -304,7 +304,7 @@ def stretched(x: TensorSpec, size: Sequence[Dim], setting: str | None, port: str
             result.append(wanted)
         else:
             raise Mismatch(f"{told}: {old} is not 1", code="MP305", setting=setting, port=port)
-    if any(isinstance(each, int) and each < 0 for each in result):
+    if any(exceeds(0, each) for each in result):
         raise Mismatch(f"{told}: a size is negative", setting=setting, port=port)
     return x.with_shape(*result)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import prod
 
-from modelpack.dims import Dim, floor_div
+from modelpack.dims import Dim, floor_div, may_equal
 from modelpack.layers.base import Layer, example, layer, setting, torch_nn
 from modelpack.layers.kinds import Integer, Integers
 from modelpack.layers.rules import axis_of
@@ -72,8 +72,7 @@ class Unflatten(Layer):
                 code="MP308",
                 setting="unflattened_size",
             )
-        fits = size % known == 0 if -1 in told else size == known
-        if isinstance(size, int) and not fits:
+        if not (may_equal(size % known, 0) if -1 in told else may_equal(size, known)):
             raise Mismatch(
                 f"unflattened_size {told} doesn't divide axis {self.dim} of its input {x}, which is {size}",
                 setting="unflattened_size",

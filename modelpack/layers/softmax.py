@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modelpack.dims import floor_div
+from modelpack.dims import floor_div, may_equal
 from modelpack.layers.base import Layer, example, layer, setting, torch_nn
 from modelpack.layers.kinds import Integer, Nullable
 from modelpack.layers.rules import FLOATS, of_dtypes, of_rank
@@ -28,7 +28,7 @@ class GLU(Layer):
 
     def infer(self, input: TensorSpec) -> TensorSpec:
         length = of_dtypes(input, FLOATS).shape[input.axis(self.dim)]
-        if isinstance(length, int) and length % 2:
+        if not may_equal(length % 2, 0):
             told = f"axis {self.dim} of its input {input} is {length}, which can't be halved"
             raise Mismatch(told, setting="dim")
         return input.with_axis(self.dim, floor_div(length, 2))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import prod
 
-from modelpack.dims import Dim, floor_div
+from modelpack.dims import Dim, floor_div, may_equal
 from modelpack.dtypes import DType
 from modelpack.layers.base import Layer, example, layer, size, sizes, torch_nn
 from modelpack.layers.rules import FLOATS, NUMBERS, of_dtypes, of_rank, of_rank_from
@@ -76,7 +76,7 @@ class Fold(Layer):
             padding=1,
             stride=(2, 3),
         ),
-        example("float32[batch, 4*channels, positions]", bind={"positions": 9}, output_size=4, kernel_size=2),
+        example("float32[batch, 4*channels, 9]", output_size=4, kernel_size=2),
     )
 
     def infer(self, input: TensorSpec) -> TensorSpec:
@@ -100,7 +100,7 @@ class Fold(Layer):
                 setting="kernel_size",
             )
         expected = _positions(self, self.output_size)
-        if isinstance(columns, int) and columns != expected:
+        if not may_equal(columns, expected):
             raise Mismatch(
                 f"a window has {expected} positions in output_size {list(self.output_size)}, "
                 f"but the last axis of its input {x} is {columns}",
@@ -185,7 +185,7 @@ class ChannelShuffle(Layer):
 
 
 def _check_multiple(x: TensorSpec, length: Dim, what: str, factor: int, setting: str, told: str) -> None:
-    if isinstance(length, int) and length % factor:
+    if not may_equal(length % factor, 0):
         raise Mismatch(
             f"its input {x} has {length} {what}, which is not a multiple of {told}", setting=setting
         )

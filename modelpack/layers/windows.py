@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from modelpack.dims import Dim, floor_div, minimum
+from modelpack.dims import Dim, exceeds, floor_div, minimum
 from modelpack.layers.rules import of_rank
 from modelpack.tensors import Mismatch, TensorSpec
 
@@ -44,7 +44,7 @@ def with_spatial(x: TensorSpec, sizes: Sequence[Dim]) -> TensorSpec:
         Mismatch: one of them is certainly not positive.
     """
     for size, before in zip(sizes, x.shape[-len(sizes) :], strict=True):
-        if isinstance(size, int) and size < 1:
+        if exceeds(1, size):
             raise Mismatch(
                 f"its output would have the size {size} where its input {x} has {before}", code="MP307"
             )

@@ -9,7 +9,7 @@ import torch
 
 from modelpack.backends.torch.dtypes import to_torch
 from modelpack.backends.torch.rows import OperationRow
-from modelpack.dims import Expr, evaluate, substitute
+from modelpack.dims import Expr, evaluate
 from modelpack.dtypes import DType
 from modelpack.layers import BUILTIN, Layer, LayerType
 from modelpack.layers.base import Example
@@ -22,13 +22,15 @@ PLACES = frozenset({"index", "index_put", "gather", "scatter", "index_select", "
 
 def layer_for(kind: LayerType, example: Example, values: dict[str, int]) -> Layer:
     """The layer of an example, with the free dimensions in its settings bound."""
-    return kind.instance({name: _bound(value, values) for name, value in canonical(kind, example).items()})
+    return kind.instance(
+        {name: substituted(value, values) for name, value in canonical(kind, example).items()}
+    )
 
 
-def _bound(value: Any, values: dict[str, int]) -> Any:
+def substituted(value: Any, values: dict[str, int]) -> Any:
     if isinstance(value, Expr):
         return evaluate(value, values)
-    return tuple(_bound(item, values) for item in value) if isinstance(value, tuple) else value
+    return tuple(substituted(item, values) for item in value) if isinstance(value, tuple) else value
 
 
 def call(
@@ -80,4 +82,4 @@ def infer(layer: Layer, inputs: Sequence[TensorSpec | None]) -> list[TensorSpec]
     return list(flat(layer.type.infer(layer, tuple(inputs))))
 
 
-__all__ = ["PLACES", "call", "infer", "layer_for", "operations", "substitute", "tensors_for"]
+__all__ = ["PLACES", "call", "infer", "layer_for", "operations", "substituted", "tensors_for"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from modelpack.backends.torch.rows import OperationRow
 from modelpack.dims import evaluate, symbol
 from modelpack.dtypes import DType, Kind
 from modelpack.layers import BUILTIN, Layer
+from modelpack.layers.base import example
 from modelpack.tensors import Mismatch, TensorSpec
 from tests.contract.cases import (
     BATCH_SIZES,
@@ -25,7 +27,7 @@ from tests.contract.cases import (
     spec_of,
     tensors_of,
 )
-from tests.contract.operations import call, infer, layer_for, operations, tensors_for
+from tests.contract.operations import call, infer, layer_for, operations, substituted, tensors_for
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -43,6 +45,9 @@ STORED = frozenset(each for each in DType if each.kind is Kind.FLOAT and each.bi
     DType.UINT64,
 }
 """dtypes for storage: torch has kernels for some operations and not for others, the rules compute in none of them."""
+
+LINES = "float32[batch, 3]"
+BATCH = symbol("batch")
 
 STRICTER: dict[str, Callable[[tuple[TensorSpec | None, ...]], bool]] = {
     # Deprecated: torch warns that it will want bool.
@@ -134,6 +139,67 @@ def test_functions_leave_their_inputs_as_they_are(name: str, number: int) -> Non
     if name == "batch_norm":  # its running statistics, the last two, are there to be changed
         before, after = before[:3], after[:3]
     assert after == before
+
+
+# ------------------------------------------------------------------------------------------- wrong settings
+
+WRONG = [
+    ("hardtanh", {"min_val": 2.0, "max_val": 1.0}, (LINES,), "min_val 2.0 must not exceed max_val 1.0"),
+    ("celu", {"alpha": 0.0}, (LINES,), "alpha must not be 0: x is divided by it"),
+    ("batch_norm", {"training": True, "eps": 0.0}, (LINES,), "eps is 0.0; it must be positive in training"),
+    ("fmod", {"other": 0}, ("int64[batch]",), "integers can't be divided by 0"),
+    ("div", {"other": 0, "rounding_mode": "floor"}, ("int64[batch]",), "integers can't be divided by 0"),
+    (
+        "narrow",
+        {"dim": 0, "start": BATCH, "length": BATCH},
+        (LINES,),
+        f"start batch and length batch lead beyond axis 0 of its input {LINES}",
+    ),
+    (
+        "select",
+        {"dim": 0, "index": BATCH},
+        (LINES,),
+        f"index is batch, but axis 0 of its input {LINES} has batch",
+    ),
+    (
+        "topk",
+        {"k": 2 * BATCH, "dim": 0},
+        (LINES,),
+        f"k is 2*batch, but axis 0 of its input {LINES} has batch",
+    ),
+    (
+        "gather",
+        {"dim": 1},
+        (LINES, "int64[2 * batch, 3]"),
+        f"axis 0 of its index int64[2*batch, 3] is longer than that of {LINES}",
+    ),
+    (
+        "glu",
+        {"dim": 0},
+        ("float32[2 * batch + 1]",),
+        "axis 0 of its input float32[2*batch + 1] is 2*batch + 1, which can't be halved",
+    ),
+    (
+        "pad",
+        {"pad": (BATCH, 0), "mode": "reflect"},
+        ("float32[3, batch]",),
+        "can't add batch to an axis of batch of its input float32[3, batch] by 'reflect'",
+    ),
+    ("arange", {"start": BATCH, "end": 0}, (), "step 1 leads away from end 0, counted from start batch"),
+]
+
+
+@pytest.mark.parametrize(("name", "settings", "inputs", "message"), WRONG)
+def test_rule_and_torch_refuse(
+    name: str, settings: dict[str, Any], inputs: tuple[str, ...], message: str
+) -> None:
+    kind, case = BUILTIN[name], example(*inputs)
+    with pytest.raises(Mismatch) as caught:
+        infer(kind.instance(settings), case.inputs)
+    assert caught.value.message == message
+    layer = kind.instance({each: substituted(value, {"batch": 2}) for each, value in settings.items()})
+    with pytest.raises((RuntimeError, ValueError, IndexError)):
+        call(row_of(name), layer, tensors_of(inputs_of(case, 2)))
 
 
 # ------------------------------------------------------------------------------------------- torch as the judge

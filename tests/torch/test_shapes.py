@@ -15,10 +15,7 @@ from modelpack.checker import check
 from modelpack.dims import evaluate
 from modelpack.network import Specs
 from modelpack.tensors import TensorSpec
-from tests.strategies import networks
-
-SIZES = ({"batch": 12, "length": 24}, {"batch": 24, "length": 36})
-"""Of many divisors: whether a free dimension can be divided is for the caller to see to."""
+from tests.strategies import SIZES, networks
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # torch warns of settings that are odd, or of yesterday
