@@ -77,12 +77,17 @@ class _Walk:
         return str(substitute(value, self.names)) if isinstance(value, Expr) else repr(value)
 
 
-def normal(architecture: Architecture) -> tuple[object, ...]:
-    """Inputs, steps, outputs and tensors of `architecture`; equal for networks that mean the same step by step."""
+def normal(architecture: Architecture, sizes: Mapping[str, int] | None = None) -> tuple[object, ...]:
+    """Inputs, steps, outputs and tensors of `architecture`; equal for networks that mean the same step by step.
+
+    Free dimensions that `sizes` names are of this size.
+    """
     network = check(architecture)
     specs = [spec for each in network.inputs.values() for spec in _specs(each)]
     words = dict.fromkeys(word for spec in specs for dim in spec.shape for word in sorted(symbols(dim)))
-    names: dict[str, Dim] = {word: symbol(f"d{at}") for at, word in enumerate(words)}
+    given = sizes or {}
+    free = [word for word in words if word not in given]
+    names: dict[str, Dim] = {word: symbol(f"d{at}") for at, word in enumerate(free)} | dict(given)
     walk = _Walk(network, names)
     inputs = [Value(f"input {at}") for at in range(len(network.main.inputs))]
     outputs = walk.body(network.main, inputs, "")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
 from typing import Any
 
 import torch
 from hypothesis import HealthCheck, assume, example, given, settings
 
-from modelpack.architecture import Architecture, Inputs, InputSpec
+from modelpack.architecture import Architecture, InputSpec
 from modelpack.backends.torch.bindings import ROWS
 from modelpack.backends.torch.build import build
 from modelpack.backends.torch.capture import CaptureWarning, capture
@@ -53,12 +52,17 @@ outputs: {a: twice, b: [lstm.h_n, head]}
 TYPES = tuple(
     kind
     for kind in BUILTIN.values()
-    if runnable(kind) and isinstance(ROWS.get(kind.name), ModuleRow | OperationRow)
+    if runnable(kind) and isinstance(ROWS.get(kind.name), ModuleRow | OperationRow) and kind.name != "copy"
 )
-"""What torch can run; that nothing is missing here is for the contract tests."""
+"""What torch can run; that nothing is missing here is for the contract tests. (`copy` is three other operations for torch.)"""
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(
+    max_examples=settings().max_examples
+    * 3
+    // 20,  # a capture takes as long as dozens of reads: 30 here, 300 at night
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
 @given(networks(TYPES))
 @example(Architecture.from_yaml(BLOCKS))
 def test_captured_from_what_was_built(architecture: Architecture) -> None:
@@ -77,24 +81,18 @@ def test_captured_from_what_was_built(architecture: Architecture) -> None:
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", CaptureWarning)
         captured = capture(module, tuple(inputs)).architecture
-    assert normal(captured) == normal(_fixed_alike(architecture, captured))
+    assert normal(captured) == normal(architecture, _fixed(architecture, captured))
 
 
-def _fixed_alike(architecture: Architecture, captured: Architecture) -> Architecture:
-    """`architecture` with those free dimensions fixed that its layers can't leave free (channels that are the batch)."""
-    inputs: dict[str, Inputs] = {}
-    for (name, told), found in zip(
-        architecture.main.inputs.items(), captured.main.inputs.values(), strict=True
-    ):
-        fixed = isinstance(told, InputSpec) and isinstance(found, InputSpec) and told.shape and found.shape
-        if fixed and isinstance(told, InputSpec):
-            pairs = zip(told.shape or (), found.shape or (), strict=True)
-            inputs[name] = replace(
-                told, shape=tuple(size if isinstance(size, int) else dim for dim, size in pairs)
-            )
-        else:
-            inputs[name] = told
-    return replace(architecture, main=replace(architecture.main, inputs=inputs))
+def _fixed(architecture: Architecture, captured: Architecture) -> dict[str, int]:
+    """The free dimensions that the layers can't leave free (channels that are the batch), with the sizes that they got."""
+    found: dict[str, int] = {}
+    for told, got in zip(architecture.main.inputs.values(), captured.main.inputs.values(), strict=True):
+        if isinstance(told, InputSpec) and isinstance(got, InputSpec):
+            for dim, size in zip(told.shape or (), got.shape or (), strict=True):
+                if isinstance(size, int) and str(dim) in symbols(dim):
+                    found[str(dim)] = size
+    return found
 
 
 def _value(specs: Specs) -> Any:

@@ -1,8 +1,9 @@
 """Layers whose inner steps tell less about sizes than the layer's rule: while they are traced, something of the same shapes runs.
 
 A recurrent layer is a loop over time steps for torch.export, which fixes their number; EmbeddingBag counts its bags in a way
-in which they don't look like the batch. Of a known layer's inside nothing is kept but the shapes of its outputs, so a stand-in
-may compute anything, as long as it demands of the sizes what the layer demands.
+in which they don't look like the batch; batch normalisation with a cumulative average reads a tensor's value. Of a known
+layer's inside nothing is kept but the shapes of its outputs, so a stand-in may compute anything, as long as it demands of the
+sizes what the layer demands.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from typing import Any
 
 import torch
 from torch import nn
+
+_BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 __all__ = ["has_stand_in", "stand_in"]
 
@@ -24,12 +27,24 @@ def stand_in(module: nn.Module) -> Callable[..., Any]:
         return lambda input, offsets=None, per_sample_weights=None: _bags(
             module, input, offsets, per_sample_weights
         )
+    if _averages(module):
+        return lambda input: _normalised(module, input)
     return module.forward
 
 
 def has_stand_in(module: nn.Module) -> bool:
     """Whether the trace says nothing of what is inside."""
-    return type(module) in (nn.RNN, nn.GRU, nn.LSTM, nn.EmbeddingBag)
+    return type(module) in (nn.RNN, nn.GRU, nn.LSTM, nn.EmbeddingBag) or _averages(module)
+
+
+def _averages(module: nn.Module) -> bool:
+    """Whether it's batch normalisation with a cumulative average, whose factor is read off a tensor."""
+    return type(module) in _BATCH_NORMS and getattr(module, "momentum", 0) is None
+
+
+def _normalised(module: nn.Module, input: torch.Tensor) -> torch.Tensor:
+    torch._check(input.shape[1] == module.num_features)
+    return torch.zeros_like(input)
 
 
 def _recurrent(module: nn.RNNBase, input: Any, hx: Any) -> Any:
