@@ -13,6 +13,7 @@ from typing import Any
 from modelpack.architecture import Architecture
 from modelpack.checker import check
 from modelpack.dims import Dim, Expr, substitute, symbol, symbols
+from modelpack.layers import Layer
 from modelpack.network import Again, Body, Child, Leaf, Network, Slot, Specs, Wiring
 from modelpack.tensors import TensorSpec
 
@@ -60,10 +61,12 @@ class _Walk:
                 values.append(self.leaf(does, given, f"{prefix}{name}"))
         return _follow(body.wiring, values)
 
-    def leaf(self, leaf: Leaf, given: list[Any], name: str) -> Value:
+    def leaf(self, leaf: Leaf, given: list[Any], name: str) -> Any:
         while given and given[-1] is None:
             given.pop()
         kind = leaf.eval.type
+        if _gives_its_input(leaf.eval):
+            return given[0]
         settings = tuple(self.told(vars(layer)) for layer in (leaf.train, leaf.eval))
         self.steps.append(Flat(kind.name, name, settings, tuple(given), kind.is_operation))
         return Value(f"step {len(self.steps) - 1}")
@@ -75,6 +78,15 @@ class _Walk:
         if isinstance(value, tuple):
             return "[" + ", ".join(map(self.told, value)) + "]"
         return str(substitute(value, self.names)) if isinstance(value, Expr) else repr(value)
+
+
+def _gives_its_input(layer: Layer) -> bool:
+    """An operation that does nothing leaves no trace."""
+    told = vars(layer)
+    if layer.type.name == "to":
+        return told["dtype"] is None
+    whole = {"start": (0, None), "end": (None, 2**63 - 1), "step": (1,)}
+    return layer.type.name == "slice" and all(told[name] in values for name, values in whole.items())
 
 
 def normal(architecture: Architecture, sizes: Mapping[str, int] | None = None) -> tuple[object, ...]:

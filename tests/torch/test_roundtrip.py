@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
+import pytest
 import torch
 from hypothesis import HealthCheck, assume, example, given, settings
 
 from modelpack.architecture import Architecture, InputSpec
 from modelpack.backends.torch.bindings import ROWS
 from modelpack.backends.torch.build import build
-from modelpack.backends.torch.capture import CaptureWarning, capture
+from modelpack.backends.torch.capture import capture
 from modelpack.backends.torch.dtypes import to_torch
 from modelpack.backends.torch.rows import ModuleRow, OperationRow
 from modelpack.checker import check
@@ -49,6 +49,12 @@ outputs: {a: twice, b: [lstm.h_n, head]}
 """
 
 
+pytestmark = [
+    # Random settings make torch complain of much; that a mode is given up is no such thing.
+    pytest.mark.filterwarnings("ignore::UserWarning"),
+    pytest.mark.filterwarnings("error::modelpack.backends.torch.capture.CaptureWarning"),
+]
+
 TYPES = tuple(
     kind
     for kind in BUILTIN.values()
@@ -77,10 +83,7 @@ def test_captured_from_what_was_built(architecture: Architecture) -> None:
             module.train(mode)(*inputs)
     except (RuntimeError, ValueError):
         assume(False)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        warnings.simplefilter("error", CaptureWarning)
-        captured = capture(module, tuple(inputs)).architecture
+    captured = capture(module, tuple(inputs)).architecture
     assert normal(captured) == normal(architecture, _fixed(architecture, captured))
 
 
