@@ -17,7 +17,8 @@
 The reader's checks, the JSON Schema, `spec/layers.md`, weight matching, strategies and contract tests all come from this.
 The input ports are the parameters of `infer`: one with a default (`mask: TensorSpec | None = None`) is optional, `*tensors` takes
 any number. Where a port and a setting share a name (`other` of `add`), exactly one of the two is given. Ports are called as
-the arguments of torch's `forward` or of the ATen operator, whose `self` is `input` here. The output ports are `outputs`: empty for a single tensor, names for several, `MANY` for a list known only by the rule.
+the arguments of torch's `forward` or of the ATen operator, whose `self` is `input` here. The output ports are `outputs`: empty
+for a single tensor, names for several, `MANY` for a list known only by the rule.
 A type whose last outputs exist only with some settings (`need_weights` of attention) infers a shorter tuple without them.
 """
 
@@ -25,23 +26,28 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, field, replace
+from dataclasses import dataclass
+from types import FunctionType
 from typing import Any, ClassVar, TypeVar, cast, dataclass_transform
 
 from modelpack.dims import may_equal
 from modelpack.dtypes import DType
 from modelpack.layers.initial import Init
 from modelpack.layers.kinds import (
-    Boolean,
-    Choice,
-    DTypeName,
-    Integer,
-    Integers,
-    Kind,
     Literal,
-    Nullable,
-    Number,
-    Scalar,
+)
+from modelpack.layers.settings import (
+    PARAMETER_DTYPE,
+    Setting,
+    choice,
+    flag,
+    number,
+    operand,
+    optional_number,
+    parameter_dtype,
+    setting,
+    size,
+    sizes,
 )
 from modelpack.tensors import Mismatch, TensorSpec
 
@@ -81,21 +87,6 @@ Outputs = TensorSpec | tuple[TensorSpec, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
-    """One setting of a layer type; `default` is a canonical literal, `MISSING` where it must be given."""
-
-    name: str
-    kind: Kind
-    doc: str
-    default: Any
-    axis: int | None = None
-
-    @property
-    def required(self) -> bool:
-        return self.default is MISSING
-
-
-@dataclass(frozen=True, slots=True)
 class Port:
     """An input of a layer type; a `variadic` one takes any number of tensors."""
 
@@ -130,19 +121,23 @@ def buffer(name: str, shape: tuple[int, ...], dtype: DType, init: Init) -> Tenso
 class Example:
     """Settings and input specs with which a type works: documentation, and a row of the contract tests.
 
-    `inputs` follow the ports in order, None leaves an optional port out. Symbols in them are free dimensions; the tests
-    bind `batch` to several sizes and others as `bind` says (8 where it doesn't).
+    Symbols in the specs are free dimensions; the tests bind `batch` to several sizes and others as `bind` says (8 where it
+    doesn't).
     """
 
-    inputs: tuple[TensorSpec | None, ...]
+    texts: tuple[str | None, ...]
     settings: Mapping[str, Literal]
-    bind: Mapping[str, int] = field(default_factory=dict[str, int])
+    bind: Mapping[str, int]
+
+    @property
+    def inputs(self) -> tuple[TensorSpec | None, ...]:
+        """In the order of the ports; None leaves an optional port out. Parsed when asked for: `check` has no use for it."""
+        return tuple(None if text is None else TensorSpec.parse(text) for text in self.texts)
 
 
 def example(*inputs: str | None, bind: Mapping[str, int] | None = None, **settings: Literal) -> Example:
     """An `Example` from specs written as ``float32[batch, 3]``."""
-    specs = tuple(None if text is None else TensorSpec.parse(text) for text in inputs)
-    return Example(specs, settings, bind or {})
+    return Example(inputs, settings, bind or {})
 
 
 class Layer:
@@ -280,62 +275,7 @@ def _require_axis(each: Setting, spec: TensorSpec | None) -> None:
 BUILTIN: dict[str, LayerType] = {}
 """Every type that modelpack itself declares, by name; filled by importing `modelpack.layers`."""
 
-PARAMETER_DTYPE = "the architecture's"
-"""The default of `parameter_dtype`: filled in from the architecture."""
-
 _L = TypeVar("_L", bound=Layer)
-
-
-def setting(kind: Kind, doc: str, *, default: Any = MISSING, axis: int | None = None) -> Any:
-    """A setting of any kind; `default` is the canonical literal. With `axis`, it equals that axis of the first input."""
-    if default is not MISSING and default != PARAMETER_DTYPE:
-        default = kind.read(cast("Literal", default))
-    return Setting("", kind, doc, default, axis)
-
-
-def size(doc: str, *, axis: int | None = None, default: Any = MISSING, minimum: int = 1) -> Any:
-    """A count that must be known before the network is built."""
-    return setting(Integer(minimum), doc, default=default, axis=axis)
-
-
-def sizes(length: int, doc: str, *, default: Any = MISSING, minimum: int = 1) -> Any:
-    """`length` integers, or one for all; the field holds a tuple."""
-    return setting(Integers(Integer(minimum), length), doc, default=default)
-
-
-def flag(doc: str, *, default: Any = MISSING) -> Any:
-    """`true` or `false`."""
-    return setting(Boolean(), doc, default=default)
-
-
-def number(
-    doc: str, *, default: Any = MISSING, minimum: float | None = None, maximum: float | None = None
-) -> Any:
-    """A float."""
-    low = float("-inf") if minimum is None else minimum
-    return setting(Number(low, float("inf") if maximum is None else maximum), doc, default=default)
-
-
-def choice(*options: str, doc: str, default: Any = MISSING) -> Any:
-    """One of the words `options`."""
-    return setting(Choice(options), doc, default=default)
-
-
-def optional_number(doc: str, *, default: Any = None) -> Any:
-    """A float or `null`."""
-    return setting(Nullable(Number()), doc, default=default)
-
-
-def operand(doc: str) -> Any:
-    """A number that may stand in for the tensor port of the same name."""
-    return setting(Nullable(Scalar()), doc, default=None)
-
-
-def parameter_dtype() -> Any:
-    """The dtype of the parameters: the architecture's, unless given."""
-    return setting(
-        DTypeName(), "dtype of the parameters; the architecture's where not given", default=PARAMETER_DTYPE
-    )
 
 
 @dataclass_transform(
@@ -384,14 +324,20 @@ def _settings(cls: type[Layer]) -> dict[str, Setting]:
     found = {name: each for name, each in vars(cls).items() if isinstance(each, Setting)}
     for name in found:
         delattr(cls, name)
-    return {name: replace(each, name=name) for name, each in found.items()}
+    return {name: Setting(name, each.kind, each.doc, each.default, each.axis) for name, each in found.items()}
 
 
 def _ports(infer: Callable[..., Outputs]) -> tuple[Port, ...]:
-    parameters = list(inspect.signature(infer).parameters.values())[1:]
-    return tuple(
-        Port(each.name, each.default is each.empty, each.kind is each.VAR_POSITIONAL) for each in parameters
-    )
+    # What inspect.signature would tell, in a tenth of its time: there are hundreds of types.
+    function = cast("FunctionType", infer)
+    code = function.__code__
+    names = code.co_varnames[1 : code.co_argcount]
+    required = len(names) - len(function.__defaults__ or ())
+    ports = tuple(Port(name, at < required, variadic=False) for at, name in enumerate(names))
+    if code.co_flags & inspect.CO_VARARGS:
+        last = code.co_varnames[code.co_argcount + code.co_kwonlyargcount]
+        ports += (Port(last, required=True, variadic=True),)
+    return ports
 
 
 def torch_nn(name: str) -> str:
