@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from modelpack.dims import Dim, Expr, ceil_div, maximum, minimum
+from modelpack.dims import Dim, Expr, ceil_div, exceeds, maximum, minimum
 from modelpack.tensors import Mismatch, TensorSpec
 
 __all__ = ["axes_of", "axis_or_scalar", "existing_axis", "fixed_axis", "reduced", "slice_size"]
@@ -64,7 +64,10 @@ def fixed_axis(x: TensorSpec, axis: int, why: str) -> int:
 
 
 def slice_size(size: Dim, start: Dim, end: Dim | None, step: int) -> Dim:
-    """How many elements ``[start:end:step]`` has along an axis of `size`; bounds beyond it are drawn in, as in Python."""
+    """How many elements ``[start:end:step]`` has along an axis of `size`; bounds beyond it are drawn in, as in Python.
+
+    A free dimension counts as 1 at least, so that the last element is one: ``[-1:]`` has the size 1.
+    """
     first = _bound(start, size)
     if end is None or end == size:
         # `first` lies within the axis, so that the rest is never negative.
@@ -72,17 +75,21 @@ def slice_size(size: Dim, start: Dim, end: Dim | None, step: int) -> Dim:
     last = _bound(end, size)
     if first == 0:
         return ceil_div(last, step)
-    return ceil_div(maximum(last - first, 0), step)
+    return ceil_div(_not_below_0(last - first), step)
 
 
 def _bound(place: Dim, size: Dim) -> Dim:
     if isinstance(place, int) and place < 0:
-        return maximum(size + place, 0)
+        return _not_below_0(size + place)
     if place == 0 or place == size:
         return place
     if isinstance(place, Expr) and _negated(place):
-        return maximum(size + place, 0)
-    return minimum(place, size)
+        return _not_below_0(size + place)
+    return place if exceeds(size + 1, place) else minimum(place, size)
+
+
+def _not_below_0(size: Dim) -> Dim:
+    return size if exceeds(size, -1) else maximum(size, 0)
 
 
 def _negated(place: Expr) -> bool:

@@ -16,31 +16,27 @@ _SIZES = Integers(Integer(symbolic=True))
 
 @operation(source=aten("torch.Tensor.repeat"), name="tile")
 class Tile(Layer):
-    """The input repeated along its axes (`Tensor.repeat`); new axes in front.
+    """The input repeated along its axes (`Tensor.repeat`); new axes in front. Axes that `repeats` doesn't reach stay.
 
     Shapes: ``[a, b]`` to ``[repeats[0] * a, repeats[1] * b]``.
     """
 
     repeats: tuple[Dim, ...] = setting(
-        Integers(Integer(0, symbolic=True)), "how many times along each axis of the output"
+        Integers(Integer(0, symbolic=True)), "how many times along each of the last axes of the output"
     )
 
     examples = (
         example("float32[batch, 3]", repeats=(1, 2)),
         example("float32[3]", repeats=(4, 2)),
         example("float32[batch, 1, 4]", repeats=(2, "batch", 1)),
+        example("int64[batch, 2]", repeats=(3,)),
     )
 
     def infer(self, input: TensorSpec) -> TensorSpec:
-        added = len(self.repeats) - input.rank
-        if added < 0:
-            raise Mismatch(
-                f"repeats {show_shape(self.repeats)} must name at least the {input.rank} axes of its input {input}",
-                code="MP302",
-                setting="repeats",
-            )
-        shape = (1,) * added + input.shape
-        return input.with_shape(*(size * times for size, times in zip(shape, self.repeats, strict=True)))
+        rank = max(input.rank, len(self.repeats))
+        shape = (1,) * (rank - input.rank) + input.shape
+        repeats = (1,) * (rank - len(self.repeats)) + self.repeats
+        return input.with_shape(*(size * times for size, times in zip(shape, repeats, strict=True)))
 
 
 @operation(source=aten("torch.repeat_interleave"), name="repeat_interleave")

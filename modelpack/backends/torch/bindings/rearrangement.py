@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
 from modelpack.backends.torch.rows import OperationRow, Row, overloads
@@ -11,12 +9,15 @@ from modelpack.backends.torch.rows import OperationRow, Row, overloads
 aten = torch.ops.aten
 
 
-def _tile(input: Any, repeats: tuple[int, ...]) -> Any:
-    return input.repeat(repeats)
-
-
 ROWS: tuple[Row, ...] = (
-    OperationRow("tile", _tile, overloads("repeat")),
+    # The two differ only where `repeats` is shorter than the shape, which `repeat` doesn't take.
+    OperationRow(
+        "tile",
+        torch.tile,
+        (aten.repeat.default, aten.tile.default),
+        rename={"repeats": "dims"},
+        schema={"dims": "repeats"},
+    ),
     OperationRow(
         "repeat_interleave",
         torch.repeat_interleave,

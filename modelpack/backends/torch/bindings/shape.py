@@ -45,7 +45,7 @@ ROWS: tuple[Row, ...] = (
         schema={"axis0": "dim0", "axis1": "dim1"},
     ),
     OperationRow("permute", torch.permute, overloads("permute")),
-    OperationRow("t", torch.t, overloads("t")),
+    OperationRow("t", torch.t, (*overloads("t"), aten.numpy_T.default)),
     OperationRow("matrix_transpose", _matrix_transpose, overloads("mT")),
     OperationRow("squeeze", _squeeze, overloads("squeeze", "default", "dim", "dims")),
     OperationRow("unsqueeze", torch.unsqueeze, overloads("unsqueeze")),
