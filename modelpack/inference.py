@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
 
 from modelpack.architecture import ARGUMENT_KINDS, Apply, Architecture, Block, ByMode, Call, Node, Use
 from modelpack.binding import Scope, bind_dims, is_symbolic, match_structure, resolve
@@ -12,6 +11,7 @@ from modelpack.budget import Budget
 from modelpack.dims import Dim, Expr, TooComplex
 from modelpack.layers.kinds import Literal
 from modelpack.leaves import infer_leaf, make_leaf
+from modelpack.lookup import enter, find, flat, key_of
 from modelpack.network import Again, Body, Child, Leaf, Slot, Specs, Step, TensorEntry, Wiring
 from modelpack.reading import Problems
 from modelpack.tensors import Mismatch, TensorSpec
@@ -74,7 +74,7 @@ class Inference:
         Raises:
             Mismatch: `inputs` aren't what the block declares.
         """
-        key = (name, _key(arguments), passed, _key(inputs))
+        key = (name, key_of(arguments), passed, key_of(inputs))
         if key not in self._bodies:
             if depth > self._budget.depth:
                 raise Mismatch(f"blocks are nested deeper than {self._budget.depth}", code="MP331")
@@ -196,7 +196,7 @@ class Inference:
         match node.action:
             case Apply() as apply:
                 leaf = self._leaf(node, apply, run.scope)
-                return leaf, infer_leaf(leaf, _flat(inputs, leaf), self._budget)
+                return leaf, infer_leaf(leaf, flat(inputs, leaf), self._budget)
             case Use() as use:
                 arguments, passed = self._arguments(use, run.scope)
                 return self._child(use.block, arguments, passed, inputs, run)
@@ -247,14 +247,14 @@ class Inference:
         return values, passed
 
     def _again(self, target: str, inputs: list[Specs], run: _Run) -> tuple[Again, Specs]:
-        step, nested = _find(target, run.steps)
+        step, nested = find(target, run.steps)
         if step is None:
             if self._failed(target, run):
                 raise _Silent
             raise Mismatch(f"there is no layer '{target}' to call", code="MP315", hint=_WHICH_REPETITION)
         does = step.does.of if isinstance(step.does, Again) else step.does
         if isinstance(does, Leaf):
-            return Again(target, does), infer_leaf(does, _flat(inputs, does), self._budget)
+            return Again(target, does), infer_leaf(does, flat(inputs, does), self._budget)
         if does.passed and nested:
             raise Mismatch(
                 f"'{target}' takes dimensions from where it stands, so it can't be called from here",
@@ -304,7 +304,7 @@ class Inference:
         way: list[str | int] = []
         for key in path:
             try:
-                specs, step = _enter(specs, str(key))
+                specs, step = enter(specs, str(key))
             except Mismatch as error:
                 error.message = f"'{_name_of(slot, run)}' {error.message}"
                 raise
@@ -321,44 +321,8 @@ class Inference:
 _WHICH_REPETITION = "of a repeated layer name one repetition, such as layer1.0"
 
 
-def _enter(specs: Specs, key: str) -> tuple[Specs, str | int]:
-    if isinstance(specs, Mapping):
-        if key in specs:
-            return specs[key], key
-        raise Mismatch(f"has no output '{key}', only {', '.join(specs)}", code="MP313")
-    if isinstance(specs, tuple):
-        if key.isdigit() and int(key) < len(specs):
-            return specs[int(key)], int(key)
-        raise Mismatch(f"has {len(specs)} outputs, none is number '{key}'", code="MP313")
-    raise Mismatch(f"has one output, so '{key}' is none of it", code="MP313")
-
-
 def _name_of(slot: Slot, run: _Run) -> str:
     return (*run.block.inputs, *run.block.tensors, *(node.name for node in run.block.nodes))[slot.index]
-
-
-def _flat(inputs: list[Specs], leaf: Leaf) -> tuple[TensorSpec | None, ...]:
-    """One spec for each input of a layer; those of a variadic port follow one another.
-
-    Raises:
-        Mismatch: where one tensor is wanted there are several.
-    """
-    ports = leaf.eval.type.ports
-    flat: list[TensorSpec | None] = []
-    for port, specs in zip(ports, inputs, strict=True):
-        flat += [_one(each) for each in (specs if port.variadic and isinstance(specs, tuple) else (specs,))]
-    return tuple(flat)
-
-
-def _one(specs: Specs) -> TensorSpec | None:
-    if specs is None or isinstance(specs, TensorSpec):
-        return specs
-    names = list(specs) if isinstance(specs, Mapping) else [str(at) for at in range(len(specs))]
-    raise Mismatch(
-        f"an input has several tensors ({', '.join(names)}) where one is wanted",
-        code="MP314",
-        hint=f"name one, such as <layer>.{names[0]}" if names else None,
-    )
 
 
 def _chained(inputs: list[tuple[Wiring, Specs]], step: _Value) -> list[tuple[Wiring, Specs]]:
@@ -369,16 +333,6 @@ def _chained(inputs: list[tuple[Wiring, Specs]], step: _Value) -> list[tuple[Wir
         raise Mismatch("gives more than the next repetition takes", code="MP316")
     slots = [Slot(step.places[-1], (at,) if isinstance(specs, tuple) else ()) for at in range(len(given))]
     return [*zip(slots, given, strict=True), *inputs[len(given) :]]
-
-
-def _find(target: str, steps: list[Step] | tuple[Step, ...]) -> tuple[Step | None, bool]:
-    """The step at the path `target`, and whether it lies inside another's block."""
-    for step in steps:
-        if step.name == target:
-            return step, False
-        if target.startswith(f"{step.name}.") and isinstance(step.does, Child):
-            return _find(target[len(step.name) + 1 :], step.does.body.steps)[0], True
-    return None, False
 
 
 def _block_of(step: Step) -> str:
@@ -396,12 +350,3 @@ def _literals(apply: Apply) -> list[Literal]:
     for value in apply.settings.values():
         found += [value.train, value.eval] if isinstance(value, ByMode) else [value]
     return found
-
-
-def _key(value: Any) -> object:
-    """A hashable twin; numbers of different types stay apart."""
-    if isinstance(value, Mapping):
-        return tuple((key, _key(item)) for key, item in cast("Mapping[str, Any]", value).items())
-    if isinstance(value, tuple):
-        return tuple(map(_key, cast("tuple[Any, ...]", value)))
-    return type(value).__name__, value

@@ -1,0 +1,66 @@
+"""Small questions about specs and steps: into an output, one tensor or several, which step, equal or not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from modelpack.network import Child, Leaf, Specs, Step
+from modelpack.tensors import Mismatch, TensorSpec
+
+__all__ = ["enter", "find", "flat", "key_of"]
+
+
+def enter(specs: Specs, key: str) -> tuple[Specs, str | int]:
+    if isinstance(specs, Mapping):
+        if key in specs:
+            return specs[key], key
+        raise Mismatch(f"has no output '{key}', only {', '.join(specs)}", code="MP313")
+    if isinstance(specs, tuple):
+        if key.isdigit() and int(key) < len(specs):
+            return specs[int(key)], int(key)
+        raise Mismatch(f"has {len(specs)} outputs, none is number '{key}'", code="MP313")
+    raise Mismatch(f"has one output, so '{key}' is none of it", code="MP313")
+
+
+def flat(inputs: list[Specs], leaf: Leaf) -> tuple[TensorSpec | None, ...]:
+    """One spec for each input of a layer; those of a variadic port follow one another.
+
+    Raises:
+        Mismatch: where one tensor is wanted there are several.
+    """
+    ports = leaf.eval.type.ports
+    flat: list[TensorSpec | None] = []
+    for port, specs in zip(ports, inputs, strict=True):
+        flat += [_one(each) for each in (specs if port.variadic and isinstance(specs, tuple) else (specs,))]
+    return tuple(flat)
+
+
+def _one(specs: Specs) -> TensorSpec | None:
+    if specs is None or isinstance(specs, TensorSpec):
+        return specs
+    names = list(specs) if isinstance(specs, Mapping) else [str(at) for at in range(len(specs))]
+    raise Mismatch(
+        f"an input has several tensors ({', '.join(names)}) where one is wanted",
+        code="MP314",
+        hint=f"name one, such as <layer>.{names[0]}" if names else None,
+    )
+
+
+def find(target: str, steps: list[Step] | tuple[Step, ...]) -> tuple[Step | None, bool]:
+    """The step at the path `target`, and whether it lies inside another's block."""
+    for step in steps:
+        if step.name == target:
+            return step, False
+        if target.startswith(f"{step.name}.") and isinstance(step.does, Child):
+            return find(target[len(step.name) + 1 :], step.does.body.steps)[0], True
+    return None, False
+
+
+def key_of(value: Any) -> object:
+    """A hashable twin; numbers of different types stay apart."""
+    if isinstance(value, Mapping):
+        return tuple((key, key_of(item)) for key, item in cast("Mapping[str, Any]", value).items())
+    if isinstance(value, tuple):
+        return tuple(map(key_of, cast("tuple[Any, ...]", value)))
+    return type(value).__name__, value
