@@ -47,7 +47,7 @@ _LARGEST: dict[DType, float] = {
 
 
 def holds(x: TensorSpec, number: float, setting: str) -> None:
-    """Refuse a number that an element of `x` can't be, as torch does (fractions are cut off in integers).
+    """Refuse a number that an element of `x` can't be, as torch does (between two integers, fractions are cut off).
 
     Raises:
         Mismatch: it is beyond the dtype's range.
@@ -59,7 +59,7 @@ def holds(x: TensorSpec, number: float, setting: str) -> None:
         low, high = (
             (0, 2**x.dtype.bits) if unsigned else (-(2 ** (x.dtype.bits - 1)), 2 ** (x.dtype.bits - 1))
         )
-        fits = isfinite(number) and low <= int(number) < high
+        fits = low <= number <= high - 1
     else:
         fits = True
     if not fits:

@@ -238,6 +238,13 @@ WRONG: list[tuple[str, dict[str, Any], tuple[str, ...], str, str]] = [
         "value is 1000000.0, which no element of its input float16[2, 3] can be",
     ),
     (
+        "ConstantPad1d",
+        {"padding": 1, "value": 255.5},
+        ("uint8[2, 3]",),
+        "MP306",
+        "value is 255.5, which no element of its input uint8[2, 3] can be",
+    ),
+    (
         "ReflectionPad1d",
         {"padding": 8},
         (LINE,),
