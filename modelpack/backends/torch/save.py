@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -57,7 +58,7 @@ def save(
     """
     if isinstance(args, torch.Tensor):
         raise failure("MP609", "args is a tensor", hint="pass the example inputs as a tuple: args=(x,)")
-    given = dict(kwargs or {})
+    given = _in_order(model, kwargs or {})
     captured, verified = _proved(model, args, given, name, dynamic, tolerance)
     return write_pack(
         path,
@@ -70,6 +71,13 @@ def save(
         metadata=metadata,
         progress=progress,
     )
+
+
+def _in_order(model: nn.Module, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """`kwargs` as `forward` has them: so the network takes them, and so samples are numbered."""
+    names = list(inspect.signature(model.forward).parameters)
+    known = [name for name in names if name in kwargs]
+    return {name: kwargs[name] for name in (*known, *(each for each in kwargs if each not in known))}
 
 
 def _proved(
