@@ -8,7 +8,16 @@ from modelpack.dims import Dim, Expr, ceil_div, exceeds, maximum
 from modelpack.dtypes import DType
 from modelpack.layers.base import Layer, aten, example, operation, setting
 from modelpack.layers.kinds import DTypeName, Integer, Integers, Nullable, Scalar
-from modelpack.layers.rules import ARITHMETIC, COMPLEX, COUNTABLE, NUMBERS, dtype_of_number, fits, of_result
+from modelpack.layers.rules import (
+    ARITHMETIC,
+    COMPLEX,
+    COUNTABLE,
+    NUMBERS,
+    dtype_of_number,
+    few_axes,
+    fits,
+    of_result,
+)
 from modelpack.layers.shape import stretched
 from modelpack.tensors import Mismatch, TensorSpec
 
@@ -21,6 +30,10 @@ _AS_INPUT = "dtype of the result; null: that of the input"
 
 def _dtype(doc: str) -> DType | None:
     return setting(Nullable(DTypeName()), doc, default=None)
+
+
+def _sized(dtype: DType, size: tuple[Dim, ...]) -> TensorSpec:
+    return TensorSpec(dtype, tuple(few_axes(size, "size")))
 
 
 def _filled(result: TensorSpec, number: object) -> TensorSpec:
@@ -43,7 +56,7 @@ def _constant(name: str, doc: str) -> type[Layer]:
         )
 
         def infer(self) -> TensorSpec:
-            return TensorSpec(self.dtype or DType.FLOAT32, self.size)
+            return _sized(self.dtype or DType.FLOAT32, self.size)
 
     return Constant
 
@@ -69,7 +82,7 @@ class Full(Layer):
     )
 
     def infer(self) -> TensorSpec:
-        return _filled(TensorSpec(self.dtype or dtype_of_number(self.fill_value), self.size), self.fill_value)
+        return _filled(_sized(self.dtype or dtype_of_number(self.fill_value), self.size), self.fill_value)
 
 
 def _like(name: str, doc: str) -> type[Layer]:
@@ -135,7 +148,7 @@ def _new(name: str, doc: str) -> type[Layer]:
         )
 
         def infer(self, input: TensorSpec) -> TensorSpec:
-            return TensorSpec(self.dtype or input.dtype, self.size)
+            return _sized(self.dtype or input.dtype, self.size)
 
     return New
 
@@ -158,7 +171,7 @@ class NewFull(Layer):
     )
 
     def infer(self, input: TensorSpec) -> TensorSpec:
-        return _filled(TensorSpec(self.dtype or input.dtype, self.size), self.fill_value)
+        return _filled(_sized(self.dtype or input.dtype, self.size), self.fill_value)
 
 
 NEW = (

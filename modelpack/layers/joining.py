@@ -9,6 +9,7 @@ from modelpack.dims import Dim, Expr, ceil_div, may_equal
 from modelpack.layers.axes import existing_axis, fixed_axis, slice_size
 from modelpack.layers.base import MANY, Layer, aten, choice, example, operation, setting, size
 from modelpack.layers.kinds import Either, Integer, Integers
+from modelpack.layers.rules import few_axes
 from modelpack.tensors import Mismatch, TensorSpec, common_dtype
 
 __all__ = ["Cat", "Chunk", "MeshGrid", "Split", "Stack", "TensorSplit", "Unbind"]
@@ -85,7 +86,22 @@ class Stack(Layer):
             )
         at = self.dim % (first.rank + 1)
         shape = _best(tensors).shape
-        return TensorSpec(common_dtype(tensors), (*shape[:at], len(tensors), *shape[at:]))
+        return TensorSpec(common_dtype(tensors), tuple(few_axes((*shape[:at], len(tensors), *shape[at:]))))
+
+
+MOST_PIECES = 1024
+"""How many outputs an operation may have: each is a value of the network, so a short text must not ask for millions."""
+
+
+def _few(count: int, x: TensorSpec, setting: str) -> int:
+    """`count`, a number of outputs.
+
+    Raises:
+        Mismatch: it is above `MOST_PIECES`.
+    """
+    if count > MOST_PIECES:
+        raise Mismatch(f"its input {x} would give {count} pieces, more than {MOST_PIECES}", setting=setting)
+    return count
 
 
 @operation(source=aten("torch.split"), name="split")
@@ -115,6 +131,7 @@ class Split(Layer):
         whole = input.shape[axis]
         sizes = self.split_size
         if isinstance(sizes, tuple):
+            _few(len(sizes), input, "split_size")
             if not may_equal(sum(sizes), whole):
                 raise Mismatch(
                     f"split_size adds up to {sum(sizes)}, but axis {axis} of its input {input} is {whole}",
@@ -135,6 +152,7 @@ def _pieces(x: TensorSpec, axis: int, each: Dim, setting: str) -> tuple[Dim, ...
         )
     if count < 1:
         return (whole,)
+    _few(count, x, setting)
     return (*((each,) * (count - 1)), whole - (count - 1) * each)
 
 
@@ -160,7 +178,7 @@ class Chunk(Layer):
         axis = existing_axis(input, self.dim)
         whole = input.shape[axis]
         if whole == 0:
-            return (input,) * self.chunks
+            return (input,) * _few(self.chunks, input, "chunks")
         return tuple(
             input.with_axis(axis, each)
             for each in _pieces(input, axis, ceil_div(whole, self.chunks), "chunks")
@@ -186,7 +204,7 @@ class Unbind(Layer):
 
     def infer(self, input: TensorSpec) -> tuple[TensorSpec, ...]:
         axis = existing_axis(input, self.dim)
-        count = fixed_axis(input, axis, "a network has a fixed number of outputs")
+        count = _few(fixed_axis(input, axis, "a network has a fixed number of outputs"), input, "dim")
         return (input.with_shape(*input.shape[:axis], *input.shape[axis + 1 :]),) * count
 
 
@@ -214,6 +232,7 @@ class TensorSplit(Layer):
     def infer(self, input: TensorSpec) -> tuple[TensorSpec, ...]:
         axis = existing_axis(input, self.dim)
         if isinstance(self.sections, tuple):
+            _few(len(self.sections), input, "sections")
             ends: tuple[Dim | None, ...] = (*self.sections, None)
             cuts = [
                 slice_size(input.shape[axis], start, end, 1)
@@ -221,7 +240,7 @@ class TensorSplit(Layer):
                 if start is not None
             ]
             return tuple(input.with_axis(axis, each) for each in cuts)
-        count = self.sections if isinstance(self.sections, int) else 1
+        count = _few(self.sections if isinstance(self.sections, int) else 1, input, "sections")
         whole = fixed_axis(input, axis, "the pieces differ by at most one element")
         small, larger = divmod(whole, count)
         return tuple(input.with_axis(axis, small + (at < larger)) for at in range(count))
@@ -248,6 +267,7 @@ class MeshGrid(Layer):
 
     def infer(self, *tensors: TensorSpec) -> tuple[TensorSpec, ...]:
         first = _some(tensors)
+        few_axes([1] * len(tensors))
         sizes: list[Dim] = []
         for each in tensors:
             if each.rank > 1:

@@ -6,7 +6,7 @@ from modelpack.dims import Dim
 from modelpack.layers.axes import axes_of, existing_axis
 from modelpack.layers.base import Layer, aten, example, operation, setting
 from modelpack.layers.kinds import Axes, Integer, Integers, Nullable
-from modelpack.layers.rules import ARITHMETIC, BOOLEAN, of_result, show_shape
+from modelpack.layers.rules import ARITHMETIC, BOOLEAN, few_axes, of_result, show_shape
 from modelpack.tensors import Mismatch, TensorSpec, number_of_elements
 
 __all__ = ["Flip", "RepeatInterleave", "Roll", "Tile"]
@@ -33,7 +33,7 @@ class Tile(Layer):
     )
 
     def infer(self, input: TensorSpec) -> TensorSpec:
-        rank = max(input.rank, len(self.repeats))
+        rank = max(input.rank, len(few_axes(self.repeats, "repeats")))
         shape = (1,) * (rank - input.rank) + input.shape
         repeats = (1,) * (rank - len(self.repeats)) + self.repeats
         return input.with_shape(*(size * times for size, times in zip(shape, repeats, strict=True)))

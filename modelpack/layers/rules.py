@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import inf, isfinite
 
 from modelpack.dims import Dim, may_equal
@@ -15,10 +16,12 @@ __all__ = [
     "COUNTABLE",
     "FLOATS",
     "INTEGERS",
+    "MOST_AXES",
     "NUMBERS",
     "axis_of",
     "dtype_of_number",
     "elementwise",
+    "few_axes",
     "fits",
     "holds",
     "of_dtype",
@@ -142,6 +145,21 @@ def of_shape(x: TensorSpec, shape: tuple[Dim, ...], port: str) -> TensorSpec:
 def show_shape(shape: tuple[Dim, ...]) -> str:
     """``[batch, 3]``."""
     return "[" + ", ".join(map(str, shape)) + "]"
+
+
+MOST_AXES = 64
+"""As many as torch's tensors have at most."""
+
+
+def few_axes(sizes: Sequence[Dim], setting: str | None = None) -> Sequence[Dim]:
+    """`sizes`, which must be those of a tensor that can be.
+
+    Raises:
+        Mismatch: they are more than `MOST_AXES`.
+    """
+    if len(sizes) > MOST_AXES:
+        raise Mismatch(f"a tensor has at most {MOST_AXES} axes, not {len(sizes)}", code="MP302", setting=setting)
+    return sizes
 
 
 def of_rank(x: TensorSpec, *ranks: int) -> TensorSpec:

@@ -9,7 +9,7 @@ from modelpack.dims import Dim, exceeds, floor_div, may_equal, remainder
 from modelpack.layers.axes import axes_of, axis_or_scalar, existing_axis
 from modelpack.layers.base import Layer, aten, example, operation, setting
 from modelpack.layers.kinds import Axes, Integer, Integers
-from modelpack.layers.rules import show_shape
+from modelpack.layers.rules import few_axes, show_shape
 from modelpack.tensors import Mismatch, TensorSpec, number_of_elements
 
 __all__ = [
@@ -35,6 +35,7 @@ def sized(x: TensorSpec, sizes: Sequence[Dim], elements: Dim, setting: str) -> t
     Raises:
         Mismatch: they certainly can't, or -1 stands twice.
     """
+    few_axes(sizes, setting)
     open_at = [at for at, size in enumerate(sizes) if size == -1]
     if len(open_at) > 1 or any(exceeds(-1, size) for size in sizes):
         raise Mismatch(
@@ -280,7 +281,7 @@ class Unsqueeze(Layer):
                 f"dim is {self.dim}, but its output has {input.rank + 1} axes", code="MP302", setting="dim"
             )
         at = self.dim % (input.rank + 1)
-        return input.with_shape(*input.shape[:at], 1, *input.shape[at:])
+        return input.with_shape(*few_axes((*input.shape[:at], 1, *input.shape[at:])))
 
 
 def stretched(x: TensorSpec, size: Sequence[Dim], setting: str | None, port: str | None) -> TensorSpec:
@@ -289,7 +290,7 @@ def stretched(x: TensorSpec, size: Sequence[Dim], setting: str | None, port: str
     Raises:
         Mismatch: another axis differs, or one is lacking.
     """
-    added = len(size) - x.rank
+    added = len(few_axes(size, setting)) - x.rank
     told = f"its input {x} can't be stretched to {show_shape(tuple(size))}"
     if added < 0:
         raise Mismatch(f"{told}, which has fewer axes", code="MP302", setting=setting, port=port)
