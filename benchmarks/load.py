@@ -168,8 +168,8 @@ def _stages(files: Files) -> dict[str, float]:
         architecture = stage("read", lambda: read(pack.architecture))
         network = stage("check", lambda: check(architecture))
         stage("match", lambda: match(network, pack.weights.tensors))
-        module = stage("build", lambda: build(network))
-        stage("fill", lambda: fill(module, pack.weights))
+        tensors = stage("fill", lambda: fill(network, pack.weights))
+        stage("build", lambda: build(network, tensors=tensors))
     return spent
 
 

@@ -7,12 +7,15 @@ import inspect
 import io
 import weakref
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
+from modelpack.backends.torch.bindings import ROWS
 from modelpack.backends.torch.build import build
+from modelpack.backends.torch.rows import ModuleRow
 from modelpack.checker import check
 from modelpack.errors import BuildError
 from modelpack.reader import read
@@ -433,3 +436,22 @@ def test_exports_with_its_tree() -> None:
     paths = {path for stack in stacks for path, _ in stack.values()}
     assert {"layer.0.conv", "layer.1", "stem.1", "fc"} <= paths
     assert torch.equal(program.module()(IMAGE), module(IMAGE))
+
+
+def test_a_module_with_other_tensors_than_its_type_declares_is_refused() -> None:
+    text = """\
+modelpack: 1
+name: net
+inputs: {x: {dtype: float32, shape: [batch, 3]}}
+layers:
+  a: {Linear: {in_features: 3, out_features: 4}}
+"""
+    rows = {**ROWS, "Linear": ModuleRow("Linear", Transposed)}
+    with pytest.raises(BuildError, match=r"^MP721 a: Linear declares other tensors .*: weight$"):
+        build(check(read(text)), rows=rows)
+
+
+class Transposed(nn.Linear):
+    def __init__(self, in_features: int, out_features: int, bias: bool, **options: Any) -> None:
+        super().__init__(out_features, in_features, bias, **options)
+        self.bias = nn.Parameter(torch.empty(out_features, **options))

@@ -1,4 +1,4 @@
-"""Network -> nn.Module: the module tree, with tensors on the meta device, there to be filled."""
+"""Network -> nn.Module: the module tree around its tensors, on the meta device unless they are given."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from torch import nn
 
 from modelpack.backends.torch.bindings import ROWS
 from modelpack.backends.torch.dtypes import to_torch
+from modelpack.backends.torch.fill import empty
 from modelpack.backends.torch.modules import make
 from modelpack.backends.torch.program import compile_body, row_of
-from modelpack.backends.torch.prototypes import Prototypes
+from modelpack.backends.torch.prototypes import Prototypes, give
 from modelpack.backends.torch.rows import ModuleRow, Row
-from modelpack.backends.torch.run import BlockModule, Container, block_class, descend
+from modelpack.backends.torch.run import BlockModule, Container, block_class
 from modelpack.errors import BuildError, Problem
 from modelpack.layers import Layer
-from modelpack.network import Again, Body, Child, Leaf, Network, Step, TensorEntry
+from modelpack.network import Again, Body, Child, Leaf, Network, Step
 
 __all__ = ["build"]
 
@@ -27,23 +28,23 @@ TAKEN = frozenset(dir(nn.Module())) | frozenset(dir(BlockModule)) | frozenset(Bl
 """Names that mean something on every module: a submodule called so could not be reached, or would break the module."""
 
 
-def build(network: Network, device: torch.device | str = "meta", rows: Mapping[str, Row] = ROWS) -> nn.Module:
+def build(
+    network: Network,
+    device: torch.device | str = "meta",
+    rows: Mapping[str, Row] = ROWS,
+    tensors: Mapping[str, torch.Tensor] | None = None,
+) -> nn.Module:
     """The module that `network` describes, in train mode, with the names that `state_dict` had.
 
-    On a device other than meta the tensors' memory is not initialised.
+    `tensors` are all those of the network by their full names, as `fill` gives them. Without, they are made on `device`, where
+    their memory is not initialised.
 
     Raises:
-        BuildError: MP710 a name that torch doesn't allow; MP711, MP712, MP713 what the backend can't do.
+        BuildError: MP710 a name that torch doesn't allow; MP711, MP712, MP713 what the backend can't do; MP721 torch's module has
+            other tensors than its layer type says.
     """
-    builder = _Builder(torch.device(device), rows)
-    module = builder.block(network.main, outermost=True)
-    _share(module, network.tied)
-    for entry in network.tensors.values():
-        if entry.is_parameter and not entry.requires_grad:
-            owner, name = _owner(module, entry.name)
-            parameter = owner._parameters[name]
-            if parameter is not None:
-                parameter.requires_grad_(False)
+    builder = _Builder(rows, empty(network, device) if tensors is None else tensors)
+    module = builder.block(network.main, "", outermost=True)
     # Modules come in train mode, unless told: what is frozen must not, whatever it was copied from.
     return module.train() if builder.has_frozen else module
 
@@ -51,24 +52,30 @@ def build(network: Network, device: torch.device | str = "meta", rows: Mapping[s
 class _Builder:
     """Bodies that are alike are one object in a network: the first becomes a module, the others copies of it; so with layers."""
 
-    def __init__(self, device: torch.device, rows: Mapping[str, Row]) -> None:
-        self._device = device
+    def __init__(self, rows: Mapping[str, Row], tensors: Mapping[str, torch.Tensor]) -> None:
         self._rows = rows
-        self._blocks = Prototypes[Body]()
+        self._tensors = tensors
+        self._blocks: Prototypes[Body] = Prototypes(tensors)
         self._classes: dict[Body, type[BlockModule]] = {}
-        self._layers = Prototypes[str]()
+        self._layers: Prototypes[str] = Prototypes(tensors)
         self.has_frozen = False
 
-    def block(self, body: Body, *, outermost: bool = False) -> nn.Module:
-        return self._blocks.another(body) or self._blocks.add(body, self._new_block(body, outermost))
+    def block(self, body: Body, prefix: str, *, outermost: bool = False) -> nn.Module:
+        known = self._blocks.another(body, prefix)
+        return known or self._blocks.add(body, self._new_block(body, prefix, outermost))
 
-    def _new_block(self, body: Body, outermost: bool) -> BlockModule:
+    def _new_block(self, body: Body, prefix: str, outermost: bool) -> BlockModule:
         module = self._class(body, outermost)()
         names = _Names(body, self._rows)
         for entry in body.raw:
-            self._tensor(names.place(module, entry.name), entry)
+            owner, name = names.place(module, entry.name)
+            tensor = self._tensors[prefix + entry.name]
+            if isinstance(tensor, nn.Parameter):
+                owner._parameters[name] = tensor
+            else:
+                owner.register_buffer(name, tensor, persistent=entry.persistent)
         for step in body.steps:
-            child = self._child(step)
+            child = self._child(step, f"{prefix}{step.name}.")
             if child is not None:
                 way = names.place(module, step.name)
                 way[0]._modules[way[1]] = child
@@ -88,30 +95,24 @@ class _Builder:
         made = self._classes[body] = block_class(program, frozen, tuple(self._switches(body)))
         return made
 
-    def _child(self, step: Step) -> nn.Module | None:
+    def _child(self, step: Step, prefix: str) -> nn.Module | None:
         """The submodule that a step brings, if it isn't an operation or a second call."""
         if isinstance(step.does, Child):
-            return self.block(step.does.body)
+            return self.block(step.does.body, prefix)
         if isinstance(step.does, Again):
             return None
         row = row_of(step.does.train, self._rows, step.name)
-        return self._layer(step.does.train, row) if isinstance(row, ModuleRow) else None
+        return self._layer(step.does.train, row, prefix) if isinstance(row, ModuleRow) else None
 
-    def _layer(self, layer: Layer, row: ModuleRow) -> nn.Module:
+    def _layer(self, layer: Layer, row: ModuleRow, prefix: str) -> nn.Module:
         key = repr(layer)  # not the layer: 0.0 and -0.0 are equal
-        return self._layers.another(key) or self._layers.add(key, make(layer, row, self._device))
-
-    def _tensor(self, at: tuple[nn.Module, str], entry: TensorEntry) -> None:
-        module, name = at
-        try:
-            dtype = to_torch(entry.dtype)
-        except ValueError as error:
-            raise BuildError(Problem("MP713", str(error), path=entry.name)) from None
-        tensor = torch.empty(entry.shape, dtype=dtype, device=self._device)
-        if entry.is_parameter:
-            module._parameters[name] = nn.Parameter(tensor, requires_grad=entry.requires_grad)
-        else:
-            module.register_buffer(name, tensor, persistent=entry.persistent)
+        known = self._layers.another(key, prefix)
+        if known is not None:
+            return known
+        module = make(layer, row)
+        _check_tensors(module, layer, prefix)
+        give(module, self._tensors, prefix)
+        return self._layers.add(key, module)
 
     def _switches(self, body: Body) -> Iterator[Switch]:
         """The layers with settings that differ by mode, with the attributes in which modules of both modes differ."""
@@ -195,17 +196,23 @@ def _makes_module(step: Step, rows: Mapping[str, Row]) -> bool:
     return isinstance(step.does, Child)
 
 
-def _owner(module: nn.Module, name: str) -> tuple[nn.Module, str]:
-    *way, last = name.split(".")
-    return descend(module, tuple(way)), last
+def _check_tensors(module: nn.Module, layer: Layer, prefix: str) -> None:
+    """The module that was made for `layer` has the tensors that the layer's type declares, no others."""
+    found = dict(_facts(module, ""))
+    declared = {each.name: (each.shape, to_torch(each.dtype), each.is_parameter) for each in layer.tensors()}
+    if found != declared:
+        names = sorted(
+            name for name in found.keys() | declared.keys() if found.get(name) != declared.get(name)
+        )
+        message = f"{layer.type.name} declares other tensors than torch's module has: {', '.join(names)}"
+        raise BuildError(Problem("MP721", message, path=prefix.rstrip(".")))
 
 
-def _share(module: nn.Module, groups: tuple[tuple[str, ...], ...]) -> None:
-    """Put the first tensor of each group under the names of the others too."""
-    for first, *others in groups:
-        owner, name = _owner(module, first)
-        tensor = owner._parameters[name] if name in owner._parameters else owner._buffers[name]
-        for other in others:
-            place, at = _owner(module, other)
-            # Through __setattr__: an LSTM keeps a list of its parameters beside.
-            setattr(place, at, tensor)
+def _facts(module: nn.Module, prefix: str) -> Iterator[tuple[str, tuple[tuple[int, ...], torch.dtype, bool]]]:
+    for held, is_parameter in ((module._parameters, True), (module._buffers, False)):
+        for name, tensor in held.items():
+            if tensor is not None:
+                yield prefix + name, (tuple(tensor.shape), tensor.dtype, is_parameter)
+    for name, child in module._modules.items():
+        if child is not None:
+            yield from _facts(child, f"{prefix}{name}.")

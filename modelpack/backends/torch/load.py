@@ -1,9 +1,10 @@
-"""A pack -> a module that is ready: open, read, check, match, build, fill."""
+"""A pack -> a module that is ready: open, read, check, match, fill, build."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import nn
@@ -45,13 +46,25 @@ def load(
         ArchitectureError: the architecture is wrong (1xx to 3xx).
         BuildError: torch can't run it (7xx), or it has no weights (MP720).
     """
-    with collector_paused(), api.open(path, types=types, limits=limits, budget=budget) as opened:
+    with collector_paused():
+        # In a function of its own, so that all but the module is gone when collecting resumes.
+        return _loaded(
+            api.open(path, types=types, limits=limits, budget=budget),
+            rows,
+            device=device,
+            dtype=dtype,
+            copy=copy,
+        )
+
+
+def _loaded(opened: api.OpenPack, rows: Mapping[str, Row], **options: Any) -> nn.Module:
+    with opened:
         network = opened.network
         weights = opened.pack.weights
         if weights is None and network.tensors:
             hint = "it is a template: give it weights with `modelpack init`"
-            raise BuildError(Problem("MP720", "the pack has no weights", path=str(path), hint=hint))
-        module = build(network, rows=rows)
-        if weights is not None:
-            fill(module, weights, device=device, dtype=dtype, copy=copy)
-        return module.eval()
+            raise BuildError(
+                Problem("MP720", "the pack has no weights", path=str(opened.pack.path), hint=hint)
+            )
+        tensors = {} if weights is None else fill(network, weights, **options)
+        return build(network, rows=rows, tensors=tensors).eval()

@@ -66,8 +66,9 @@ def _construct(
 
 @cache
 def _takes_device(module: type[nn.Module]) -> bool:
-    parameters = inspect.signature(module.__init__).parameters.values()
-    return any(each.name == "device" or each.kind is each.VAR_KEYWORD for each in parameters)
+    code = module.__init__.__code__  # inspect.signature takes longer than constructing the module
+    named = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    return "device" in named or bool(code.co_flags & inspect.CO_VARKEYWORDS)
 
 
 @cache
@@ -75,7 +76,12 @@ def _without_initialisation(module: type[nn.Module]) -> type[nn.Module]:
     def nothing(self: nn.Module) -> None:
         """Leaves the tensors as they are."""
 
-    names = [name for name in ("reset_parameters", "_reset_parameters") if name in dir(module)]
+    inherited = [vars(each) for each in module.__mro__]
+    names = [
+        name
+        for name in ("reset_parameters", "_reset_parameters")
+        if any(name in members for members in inherited)
+    ]
     return type(module.__name__, (module,), dict.fromkeys(names, nothing)) if names else module
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from types import BuiltinFunctionType, FunctionType
 from typing import Any, Generic, TypeVar
 
 import torch
 from torch import nn
 
-__all__ = ["Prototypes", "another", "can_repeat"]
+__all__ = ["Prototypes", "another", "can_repeat", "give"]
+
+Tensors = Mapping[str, torch.Tensor]
+"""Full name -> the tensor that a module is to have there."""
 
 _IMMUTABLE = frozenset(
     {
@@ -35,18 +39,20 @@ _Key = TypeVar("_Key")
 class Prototypes(Generic[_Key]):
     """The first module made for each key; whether it can be repeated is asked when there is a second."""
 
-    def __init__(self) -> None:
+    def __init__(self, tensors: Tensors) -> None:
+        self._tensors = tensors
         self._first: dict[_Key, nn.Module] = {}
         self._repeatable: dict[_Key, bool] = {}
 
-    def another(self, key: _Key) -> nn.Module | None:
-        """A module like the first for `key`; None where there is none, or none that can be repeated."""
+    def another(self, key: _Key, prefix: str) -> nn.Module | None:
+        """A module like the first for `key`, with the tensors whose names begin with `prefix`; None where there is none, or none
+        that can be repeated."""
         first = self._first.get(key)
         if first is None:
             return None
         if key not in self._repeatable:
             self._repeatable[key] = can_repeat(first)
-        return another(first) if self._repeatable[key] else None
+        return another(first, self._tensors, prefix) if self._repeatable[key] else None
 
     def add(self, key: _Key, module: nn.Module) -> nn.Module:
         """Note the first module for `key`."""
@@ -65,8 +71,8 @@ def can_repeat(module: nn.Module) -> bool:
     )
 
 
-def another(module: nn.Module) -> nn.Module:
-    """A module like `module`, with tensors of its own that aren't initialised."""
+def another(module: nn.Module, tensors: Tensors, prefix: str) -> nn.Module:
+    """A module like `module`, with those of `tensors` whose names begin with `prefix`."""
     made = object.__new__(type(module))
     state = dict(vars(module))
     for name, value in state.items():
@@ -74,22 +80,36 @@ def another(module: nn.Module) -> nn.Module:
         if kind in _COLLECTIONS:
             state[name] = kind(value) if value else kind()
     for name in _TENSORS:
-        tensors: dict[str, torch.Tensor | None] = state[name]
-        for key, tensor in tensors.items():
+        held: dict[str, torch.Tensor | None] = state[name]
+        for key, tensor in held.items():
             if tensor is not None:
-                tensors[key] = _like(tensor)
+                held[key] = tensors[prefix + key]
     children: dict[str, nn.Module | None] = state["_modules"]
     for key, child in children.items():
         if child is not None:
-            children[key] = another(child)
+            children[key] = another(child, tensors, f"{prefix}{key}.")
     vars(made).update(state)
     return made
 
 
-def _like(tensor: torch.Tensor) -> torch.Tensor:
-    # Not empty_like, which on meta goes through Python and costs a second import of half of torch.
-    made = torch.empty(tensor.shape, dtype=tensor.dtype, device=tensor.device)
-    return nn.Parameter(made, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else made
+def give(module: nn.Module, tensors: Tensors, prefix: str) -> None:
+    """Put those of `tensors` whose names begin with `prefix` in the place of the module's own."""
+    # An LSTM keeps a list of its parameters beside.
+    put = setattr if type(module).__setattr__ is not nn.Module.__setattr__ else _put
+    for key, tensor in [*module._parameters.items(), *module._buffers.items()]:
+        if tensor is not None:
+            put(module, key, tensors[prefix + key])
+    for key, child in module._modules.items():
+        if child is not None:
+            give(child, tensors, f"{prefix}{key}.")
+
+
+def _put(module: nn.Module, name: str, tensor: torch.Tensor) -> None:
+    """As `setattr` does in the end."""
+    if isinstance(tensor, nn.Parameter):
+        module._parameters[name] = tensor
+    else:
+        module._buffers[name] = tensor
 
 
 def _is_plain(value: Any) -> bool:
