@@ -6,6 +6,7 @@ A `Dim` is an `int` where the value is known and an `Expr` where it isn't (`batc
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from math import prod
 
 from modelpack.polynomial import (
@@ -115,6 +116,7 @@ def may_equal(left: Dim, right: Dim) -> bool:
     return any(isinstance(atom, Call) for monomial, _ in difference.terms for atom in monomial)
 
 
+@lru_cache(maxsize=8192)
 def exceeds(left: Dim, right: Dim) -> bool:
     """Whether `left` is certainly larger than `right`: whatever sizes from 1 on the free dimensions have."""
     least = _least(left - right)

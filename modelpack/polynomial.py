@@ -230,7 +230,8 @@ def _add(left: Dim, right: Dim) -> Dim:
 def _scale(dim: Dim, factor: int) -> Dim:
     if isinstance(dim, int):
         return dim * factor
-    return _terms_to_dim({monomial: c * factor for monomial, c in dim.terms})
+    # The order of the terms stays what it is.
+    return _expr(tuple((monomial, c * factor) for monomial, c in dim.terms)) if factor else 0
 
 
 @lru_cache(maxsize=8192)

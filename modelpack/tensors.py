@@ -46,7 +46,7 @@ class TensorSpec:
 
     @property
     def is_floating(self) -> bool:
-        return self.dtype.value.startswith(("float", "bfloat"))
+        return self.dtype.kind is Kind.FLOAT
 
     def axis(self, axis: int) -> int:
         """`axis` counted from the front.

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from modelpack import digests
 from modelpack.dtypes import DType
@@ -43,8 +43,7 @@ class WeightFile:
     table: Table
 
 
-@dataclass(frozen=True, slots=True)
-class LazyTensor:
+class LazyTensor(NamedTuple):
     """A tensor that is read when asked for; `info` says where it is in `window`."""
 
     info: TensorInfo

@@ -229,11 +229,11 @@ class _Wirer:
             return None
 
     def _slots_of(self, given: Structure) -> Wiring:
+        if given is None or isinstance(given, str):  # first, as it is by far the commonest
+            return None if given is None else self._slot(given)
         if isinstance(given, tuple):
             return tuple(self._slots_of(item) for item in given)
-        if isinstance(given, Mapping):
-            return {name: self._slots_of(item) for name, item in given.items()}
-        return None if given is None else self._slot(given)
+        return {name: self._slots_of(item) for name, item in given.items()}
 
     def _slot(self, reference: str) -> Slot:
         head, path = reference, ()
