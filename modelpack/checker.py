@@ -8,16 +8,15 @@ tensors     names, ties and what is frozen, over the whole
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
 from modelpack.architecture import Architecture, Block, Inputs, InputSpec, Node, Use
+from modelpack.assembly import assemble
 from modelpack.budget import DEFAULT_BUDGET, Budget
 from modelpack.collector import collector_paused
 from modelpack.errors import ArchitectureError, Problem, raise_if_any
 from modelpack.inference import Inference
 from modelpack.layers import BUILTIN, LayerType
-from modelpack.layers.base import Tensor
-from modelpack.network import Body, Child, Leaf, Network, Specs, Step, TensorEntry
+from modelpack.network import Network, Specs
 from modelpack.reader import read_draft
 from modelpack.reading import Problems
 from modelpack.tensors import Mismatch, TensorSpec
@@ -78,7 +77,7 @@ def _network(architecture: Architecture, problems: Problems, budget: Budget) -> 
         return None
     if main is None:
         return None
-    return _assembled(architecture, main, problems, budget)
+    return assemble(architecture, main, problems, budget)
 
 
 def _wire_all(architecture: Architecture, problems: Problems) -> dict[str, WiredBlock]:
@@ -96,22 +95,26 @@ def _recursive(architecture: Architecture, problems: Problems) -> bool:
     found = False
     for start in architecture.blocks:
         stack: list[tuple[str, Iterator[Node]]] = []
+        open_blocks: set[str] = set()
         if start not in done:
             stack.append((start, iter(architecture.blocks[start].nodes)))
+            open_blocks.add(start)
         while stack:
             name, nodes = stack[-1]
             node = next(nodes, None)
             if node is None:
                 done.add(name)
+                open_blocks.discard(name)
                 stack.pop()
                 continue
             used = node.action.block if isinstance(node.action, Use) else None
-            if used is not None and used in [each for each, _ in stack]:
+            if used in open_blocks:
                 path = f"blocks.{name}.layers.{node.name}"
                 problems.add("MP216", f"the block '{used}' contains itself", node.place, path)
                 found = True
             elif used is not None and used not in done and used in architecture.blocks:
                 stack.append((used, iter(architecture.blocks[used].nodes)))
+                open_blocks.add(used)
     return found
 
 
@@ -133,105 +136,6 @@ def _specs(inputs: Inputs) -> Specs:
     if isinstance(inputs, tuple):
         return tuple(map(_specs, inputs))
     return {name: _specs(item) for name, item in inputs.items()}
-
-
-# ------------------------------------------------------------------------------------------------ tensors
-
-
-def _assembled(architecture: Architecture, main: Body, problems: Problems, budget: Budget) -> Network | None:
-    if main.size > budget.steps:
-        problems.add(
-            "MP330", f"the network has {main.size} steps, the budget is {budget.steps}", main.block.place
-        )
-        return None
-    tensors: dict[str, TensorEntry] = {}
-    overrides: list[tuple[str, Step]] = []
-    tied: list[tuple[str, ...]] = []
-    _collect(main, "", tensors, overrides, tied)
-    for prefix, step in reversed(overrides):  # the inner first, so that who uses a block has the last word
-        _override(prefix, step.node, tensors, problems)
-    _check_sizes(tensors, main, problems, budget)
-    _check_ties(tied, tensors, main, problems)
-    return Network(architecture, main, tensors, tuple(tied))
-
-
-def _collect(
-    body: Body,
-    prefix: str,
-    tensors: dict[str, TensorEntry],
-    overrides: list[tuple[str, Step]],
-    tied: list[tuple[str, ...]],
-) -> None:
-    for entry in body.raw:
-        tensors[prefix + entry.name] = replace(entry, name=prefix + entry.name)
-    tied += [tuple(prefix + name for name in group) for group in body.tied]
-    for step in body.steps:
-        below = f"{prefix}{step.name}."
-        if isinstance(step.does, Leaf):
-            for tensor in step.does.eval.tensors():
-                tensors[below + tensor.name] = _entry(below + tensor.name, tensor)
-        elif isinstance(step.does, Child):
-            _collect(step.does.body, below, tensors, overrides, tied)
-        if step.node.frozen or step.node.init:
-            overrides.append((below, step))
-
-
-def _entry(name: str, tensor: Tensor) -> TensorEntry:
-    grad = tensor.is_parameter and TensorSpec(tensor.dtype, ()).is_floating
-    return TensorEntry(
-        name, tensor.shape, tensor.dtype, tensor.is_parameter, tensor.persistent, grad, tensor.init
-    )
-
-
-def _override(prefix: str, node: Node, tensors: dict[str, TensorEntry], problems: Problems) -> None:
-    """What a node says of the tensors below it: frozen, and their first values."""
-    below = [name for name in tensors if name.startswith(prefix)]
-    names = {name[len(prefix) :] for name in below}
-    frozen = names if node.frozen is True else set(node.frozen or ())
-    for name in [*sorted(frozen - names), *sorted(node.init.keys() - names)]:
-        problems.unknown("MP317", "tensor", name, sorted(names), node.place, f"layers.{node.name}")
-    for name in frozen & names:
-        tensors[prefix + name] = replace(tensors[prefix + name], requires_grad=False)
-    for name in node.init.keys() & names:
-        tensors[prefix + name] = replace(tensors[prefix + name], init=node.init[name])
-
-
-def _check_sizes(tensors: Mapping[str, TensorEntry], main: Body, problems: Problems, budget: Budget) -> None:
-    total = 0
-    for entry in tensors.values():
-        elements = 1
-        for size in entry.shape:
-            elements *= size
-        total += elements
-        if elements > budget.elements:
-            problems.add(
-                "MP333",
-                f"has {elements} elements, the budget of one tensor is {budget.elements}",
-                main.block.place,
-                entry.name,
-            )
-    if total > budget.parameters:
-        problems.add(
-            "MP334", f"all tensors have {total} elements, the budget is {budget.parameters}", main.block.place
-        )
-
-
-def _check_ties(
-    tied: list[tuple[str, ...]], tensors: Mapping[str, TensorEntry], main: Body, problems: Problems
-) -> None:
-    at = main.block.places.get("tied", main.block.place)
-    seen: set[str] = set()
-    for group in tied:
-        for name in group:
-            if name not in tensors:
-                problems.unknown("MP317", "tensor", name, tensors, at, "tied")
-            elif name in seen:
-                problems.add("MP321", f"'{name}' is tied twice", at, "tied")
-            seen.add(name)
-        kinds = {(tensors[name].shape, tensors[name].dtype) for name in group if name in tensors}
-        if len(kinds) > 1:
-            told = " and ".join(f"{dtype}{list(shape)}" for shape, dtype in sorted(kinds, key=str))
-            problems.add("MP321", f"{' and '.join(group)} can't be one tensor: {told}", at, "tied")
 
 
 def _once(problems: Problems) -> list[Problem]:

@@ -93,6 +93,7 @@ CODES: dict[str, str] = {
     "MP333": "a tensor too large",
     "MP334": "all tensors together too large",
     "MP335": "a size too complex to follow",
+    "MP338": "too many tensors",
     # 4xx: the weights against the architecture
     "MP401": "tensor missing from the weights",
     "MP402": "tensor that no layer has",

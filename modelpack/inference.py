@@ -11,7 +11,7 @@ from modelpack.budget import Budget
 from modelpack.dims import Dim, Expr, TooComplex
 from modelpack.layers.kinds import Literal
 from modelpack.leaves import infer_leaf, make_leaf
-from modelpack.lookup import enter, find, flat, key_of
+from modelpack.lookup import INDEX, enter, find, flat, key_of
 from modelpack.network import Again, Body, Child, Leaf, Slot, Specs, Step, TensorEntry, Wiring
 from modelpack.reading import Problems
 from modelpack.tensors import Mismatch, TensorSpec
@@ -43,6 +43,7 @@ class _Run:
     depth: int
     values: list[_Value | None] = field(default_factory=list["_Value | None"])
     steps: list[Step] = field(default_factory=list[Step])
+    by_name: dict[str, Step] = field(default_factory=dict[str, Step])
 
 
 class Inference:
@@ -125,6 +126,8 @@ class Inference:
             outputs=outputs,
             tied=block.tied,
             size=sum(_size(step) for step in run.steps),
+            by_name=run.by_name,
+            tensor_count=len(raw) + sum(_tensor_count(step) for step in run.steps),
         )
 
     def _raw(self, run: _Run) -> tuple[TensorEntry, ...] | None:
@@ -189,7 +192,9 @@ class Inference:
         if self._spent > self._most:
             raise Mismatch(f"blocks need more than {self._most} steps to check", code="MP332")
         does, outputs = self._does(node, [specs for _, specs in inputs], run)
-        run.steps.append(Step(name, does, tuple(wiring for wiring, _ in inputs), outputs, node))
+        step = Step(name, does, tuple(wiring for wiring, _ in inputs), outputs, node)
+        run.steps.append(step)
+        run.by_name[name] = step
         return _Value([run.first_step + len(run.steps) - 1], [outputs])
 
     def _does(self, node: Node, inputs: list[Specs], run: _Run) -> tuple[Leaf | Child | Again, Specs]:
@@ -247,7 +252,7 @@ class Inference:
         return values, passed
 
     def _again(self, target: str, inputs: list[Specs], run: _Run) -> tuple[Again, Specs]:
-        step, nested = find(target, run.steps)
+        step, nested = find(target, run.by_name)
         if step is None:
             if self._failed(target, run):
                 raise _Silent
@@ -294,7 +299,7 @@ class Inference:
         if value is None:
             raise _Silent
         path, at = slot.path, -1
-        if len(value.places) > 1 and path and str(path[0]).isdigit():
+        if len(value.places) > 1 and path and INDEX.fullmatch(str(path[0])):
             at, path = int(path[0]), path[1:]
             if at >= len(value.places):
                 raise Mismatch(
@@ -322,7 +327,9 @@ _WHICH_REPETITION = "of a repeated layer name one repetition, such as layer1.0"
 
 
 def _name_of(slot: Slot, run: _Run) -> str:
-    return (*run.block.inputs, *run.block.tensors, *(node.name for node in run.block.nodes))[slot.index]
+    values = [*run.block.inputs, *run.block.tensors]
+    at = slot.index
+    return values[at] if at < len(values) else run.block.nodes[at - len(values)].name
 
 
 def _chained(inputs: list[tuple[Wiring, Specs]], step: _Value) -> list[tuple[Wiring, Specs]]:
@@ -343,6 +350,16 @@ def _block_of(step: Step) -> str:
 
 def _size(step: Step) -> int:
     return 1 + (step.does.body.size if isinstance(step.does, Child) else 0)
+
+
+def _tensor_count(step: Step) -> int:
+    match step.does:
+        case Leaf():
+            return len(step.does.tensors)
+        case Child():
+            return step.does.body.tensor_count
+        case Again():
+            return 0
 
 
 def _literals(apply: Apply) -> list[Literal]:

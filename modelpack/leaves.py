@@ -34,7 +34,8 @@ def make_leaf(apply: Apply, scope: Scope, dtype: DType) -> Leaf:
         if is_symbolic(value) and is_symbolic(local := _resolved(name, value, scope.constants)):
             symbolic[name] = apply.type.settings[name].kind.read(local)
     layer = apply.type.instance(evaluate, dtype)
-    return Leaf(layer if train == evaluate else apply.type.instance(train, dtype), layer, symbolic)
+    in_training = layer if train == evaluate else apply.type.instance(train, dtype)
+    return Leaf(in_training, layer, symbolic, layer.tensors())
 
 
 def _mode_setting(kind: LayerType, name: str, value: Literal, scope: Scope) -> Literal:

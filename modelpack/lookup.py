@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, cast
 
 from modelpack.network import Child, Leaf, Specs, Step
 from modelpack.tensors import Mismatch, TensorSpec
 
-__all__ = ["enter", "find", "flat", "key_of"]
+__all__ = ["INDEX", "enter", "find", "flat", "key_of"]
+
+
+INDEX = re.compile("0|[1-9][0-9]{0,5}")
+"""A position in a list, as references write it."""
 
 
 def enter(specs: Specs, key: str) -> tuple[Specs, str | int]:
@@ -17,7 +22,7 @@ def enter(specs: Specs, key: str) -> tuple[Specs, str | int]:
             return specs[key], key
         raise Mismatch(f"has no output '{key}', only {', '.join(specs)}", code="MP313")
     if isinstance(specs, tuple):
-        if key.isdigit() and int(key) < len(specs):
+        if INDEX.fullmatch(key) and int(key) < len(specs):
             return specs[int(key)], int(key)
         raise Mismatch(f"has {len(specs)} outputs, none is number '{key}'", code="MP313")
     raise Mismatch(f"has one output, so '{key}' is none of it", code="MP313")
@@ -47,13 +52,15 @@ def _one(specs: Specs) -> TensorSpec | None:
     )
 
 
-def find(target: str, steps: list[Step] | tuple[Step, ...]) -> tuple[Step | None, bool]:
+def find(target: str, steps: Mapping[str, Step]) -> tuple[Step | None, bool]:
     """The step at the path `target`, and whether it lies inside another's block."""
-    for step in steps:
-        if step.name == target:
-            return step, False
-        if target.startswith(f"{step.name}.") and isinstance(step.does, Child):
-            return find(target[len(step.name) + 1 :], step.does.body.steps)[0], True
+    if target in steps:
+        return steps[target], False
+    segments = target.split(".")
+    for count in range(len(segments) - 1, 0, -1):
+        step = steps.get(".".join(segments[:count]))
+        if step is not None and isinstance(step.does, Child):
+            return find(".".join(segments[count:]), step.does.body.by_name)[0], True
     return None, False
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from modelpack.architecture import Architecture, Block, Node
 from modelpack.dims import Dim
 from modelpack.dtypes import DType
-from modelpack.layers.base import Layer
+from modelpack.layers.base import Layer, Tensor
 from modelpack.layers.initial import Init
 from modelpack.layers.kinds import Literal
 from modelpack.tensors import TensorSpec
@@ -62,6 +62,8 @@ class Leaf:
     train: Layer
     eval: Layer
     symbolic: Mapping[str, Literal]
+    tensors: tuple[Tensor, ...]
+    """the layer's own, equal in both modes"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,6 +143,10 @@ class Body:
     tied: tuple[tuple[str, ...], ...]
     size: int
     """steps in it, all levels counted"""
+    by_name: Mapping[str, Step]
+    """the steps once more"""
+    tensor_count: int
+    """tensors in it, all levels counted"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

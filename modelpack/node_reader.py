@@ -17,6 +17,7 @@ __all__ = ["NodeReader"]
 _COMMON = ("inputs", "repeat", "frozen", "init")
 _RESERVED = ("take", "outputs", "rename", "reset", "shared", "when")
 _COUNT = Integer(minimum=1)
+_LONGEST_REFERENCE = 256
 _Action = Apply | Use | Call
 
 
@@ -77,7 +78,7 @@ class NodeReader:
                 found = Use(self._problems.text(value, f"{path}.use") or "", self._with(node, path))
                 places = {"use": (value.line, value.column)}
             elif key == "call":
-                found = Call(self._problems.text(value, f"{path}.call") or "")
+                found = Call(self.reference(value, f"{path}.call"))
                 places = {"call": (value.line, value.column)}
             elif key in _RESERVED:
                 seen.pop()
@@ -155,10 +156,21 @@ class NodeReader:
             return tuple(self.structure(item, path) for item in value.items)
         if isinstance(value, source.Mapping):
             return {key: self.structure(item, f"{path}.{key}") for key, item in value.entries.items()}
-        if value.value is None or isinstance(value.value, str):
-            return value.value
+        if value.value is None:
+            return None
+        if isinstance(value.value, str):
+            return self.reference(value, path)
         self._problems.wrong_kind(value, path, "the name of a layer, an input or a tensor")
         return None
+
+    def reference(self, value: source.Value, path: str) -> str:
+        """A name with dots, of bounded length; empty after a problem."""
+        text = self._problems.text(value, path) or ""
+        if len(text) > _LONGEST_REFERENCE:
+            told = f"a reference has at most {_LONGEST_REFERENCE} characters, this one has {len(text)}"
+            self._problems.add("MP206", told, (value.line, value.column), path)
+            return ""
+        return text
 
     def _inputs(self, value: source.Value, path: str) -> Structure:
         read = self.structure(value, path)
@@ -179,7 +191,7 @@ class NodeReader:
         if not isinstance(value, source.Sequence):
             self._problems.wrong_kind(value, path, "true, false or a list of tensor names")
             return False
-        return tuple(self._problems.text(item, path) or "" for item in value.items)
+        return tuple(self.reference(item, path) for item in value.items)
 
     def _inits(self, value: source.Value, path: str) -> dict[str, Init]:
         mapping = self._problems.mapping(value, path)

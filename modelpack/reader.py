@@ -306,7 +306,7 @@ class _Reader:
         found: list[tuple[str, ...]] = []
         for group in groups.items if groups else ():
             names = self.problems.sequence(group, path)
-            found.append(tuple(self.problems.text(name, path) or "" for name in names.items) if names else ())
+            found.append(tuple(self._nodes.reference(name, path) for name in names.items) if names else ())
             if names and len(names.items) < 2:
                 self.problems.add("MP204", "a tie needs at least two names", _at(group), path)
         return tuple(found)

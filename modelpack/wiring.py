@@ -91,21 +91,19 @@ class _Wirer:
         """No name twice, and none that is a path below another: `a` and `a.b` could both own a tensor `a.b.c`."""
         named = [(name, None) for name in (*self._block.inputs, *self._block.tensors)]
         taken: set[str] = set()
-        above: set[str] = set()
+        above: dict[str, str] = {}
+        """prefix -> a name that has it"""
         for name, at in [*named, *((node.name, node.place) for node in self._block.nodes)]:
             parts = name.split(".")
-            prefixes = {".".join(parts[:count]) for count in range(1, len(parts))}
+            prefixes = [".".join(parts[:count]) for count in range(1, len(parts))]
+            over = next((prefix for prefix in prefixes if prefix in taken), above.get(name))
             if name in taken:
                 self._add("MP215", f"the name '{name}' is taken", at, f"layers.{name}")
-            elif name in above or prefixes & taken:
-                other = next(iter(prefixes & taken), None) or next(
-                    each for each in taken if each.startswith(f"{name}.")
-                )
-                self._add(
-                    "MP215", f"'{name}' and '{other}': a name can't lie below another", at, f"layers.{name}"
-                )
+            elif over is not None:
+                told = f"'{name}' and '{over}': a name can't lie below another"
+                self._add("MP215", told, at, f"layers.{name}")
             taken.add(name)
-            above |= prefixes
+            above.update(dict.fromkeys(prefixes, name))
 
     def _dimensions(self) -> set[str]:
         """The names that expressions here may use: dimensions that inputs declare, and arguments."""

@@ -66,6 +66,34 @@ def below_one(count: int) -> str:
     return one("{ReLU: {}}") + "".join(f"  a.b{number}: {{ReLU: {{}}}}\n" for number in range(count))
 
 
+def frozen_chain(inner: int, outer: int) -> str:
+    block = "blocks:\n  B:\n    inputs: {x: {}}\n    layers:\n"
+    return f"{HEAD}{block}      a: {{Linear: {{in_features: 20, out_features: 20}}, frozen: true, repeat: {inner}}}\n" + (
+        f"layers:\n  a: {{use: B, frozen: true, repeat: {outer}}}\ntied: [[a.nothing, a.none]]\n"
+    )
+
+
+def calls(count: int) -> str:
+    layers = "".join(f"  b{number}: {{ReLU: {{}}}}\n" for number in range(count))
+    again = "".join(f"  c{number}: {{call: b{count - 1}}}\n" for number in range(count))
+    return f"{HEAD}layers:\n{layers}{again}  d: {{ReLU: {{}}, inputs: [q]}}\n"
+
+
+def call_repetitions(count: int) -> str:
+    again = "".join(f"  c{number}: {{call: a.{count - 1}}}\n" for number in range(count))
+    return f"{one(f'{{ReLU: {{}}, repeat: {count}}}')}{again}  d: {{ReLU: {{}}, inputs: [q]}}\n"
+
+
+def prefixes(count: int) -> str:
+    below = "".join(f"  p{number}.c: {{ReLU: {{}}}}\n" for number in range(count))
+    return f"{HEAD}layers:\n{below}" + "".join(f"  p{number}: {{ReLU: {{}}}}\n" for number in range(count))
+
+
+def called_in_a_circle(depth: int) -> str:
+    block = "blocks:\n  b:\n    inputs: {x: {}}\n    layers:\n      n: {use: b}\n"
+    return f"{HEAD}{block}layers:\n  n: {{use: b}}\n  c: {{call: {'.'.join(['n'] * depth)}}}\n"
+
+
 LINEAR = "{Linear: {in_features: 20, out_features: 20}}"
 
 # name, the text, the expected code
@@ -107,6 +135,18 @@ ATTACKS: list[tuple[str, Callable[[], str], str]] = [
     ("a tie of ten thousand", lambda: one(LINEAR) + f"tied: [[{', '.join(['a.weight'] * 10_000)}]]\n", "MP321"),
     ("a division by zero", lambda: one("{ReLU: {}}", HEAD.replace("20", "20 // 0")), "MP217"),
     ("a negative size", lambda: one("{ReLU: {}}", HEAD.replace("20", "-20")), "MP217"),
+    ("frozen layers, counted again by each block around them", lambda: frozen_chain(30, 300), "MP317"),
+    ("three thousand frozen blocks", lambda: frozen_chain(50, 3_000), "MP338"),
+    ("five thousand calls of the last of as many", lambda: calls(5_000), "MP310"),
+    ("two thousand calls of the last repetition", lambda: call_repetitions(2_000), "MP310"),
+    ("ten thousand names below one another", lambda: prefixes(5_000), "MP215"),
+    ("a call of two thousand segments", lambda: called_in_a_circle(2_000), "MP206"),
+    ("a call in a circle", lambda: called_in_a_circle(120), "MP216"),
+    ("a reference of a megabyte", lambda: one(f"{{ReLU: {{}}, inputs: [{'x.' * 500_000}x]}}"), "MP206"),
+    ("a frozen tensor of a megabyte", lambda: one(f"{{ReLU: {{}}, frozen: [{'x.' * 500_000}x]}}"), "MP206"),
+    ("a tie of a megabyte", lambda: one("{ReLU: {}}") + f"tied: [[{'x.' * 500_000}x, a]]\n", "MP206"),
+    ("an output numbered in superscript", lambda: one("{chunk: {chunks: 2, dim: 1}}") + "  b: {ReLU: {}, inputs: [a.²]}\n", "MP313"),
+    ("an output of five thousand digits", lambda: one("{chunk: {chunks: 2, dim: 1}}") + f"  b: {{ReLU: {{}}, inputs: [a.{'9' * 200}]}}\n", "MP313"),
     ("a version of the future", lambda: one("{ReLU: {}}", HEAD.replace(": 1", ": 99999999", 1)), "MP205"),
 ]  # fmt: skip
 
