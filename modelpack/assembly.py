@@ -86,11 +86,9 @@ def _apply(override: _Override, found: _Collected, problems: Problems) -> None:
     """What a node says of the tensors below it: frozen, and their first values."""
     node, tensors = override.step.node, found.tensors
     below = found.names[override.start : override.stop]
-    if node.frozen is True:
-        frozen = below
-    else:
-        frozen = [override.prefix + name for name in node.frozen or ()]
-    named = [*(() if node.frozen is True else frozen), *(override.prefix + name for name in node.init)]
+    listed = [override.prefix + name for name in (() if node.frozen is True else node.frozen or ())]
+    frozen = below if node.frozen is True else listed
+    named = [*listed, *(override.prefix + name for name in node.init)]
     for name in named:
         if name not in tensors:
             known = [each[len(override.prefix) :] for each in below[:_MOST_COMPARED]]

@@ -68,8 +68,9 @@ def below_one(count: int) -> str:
 
 def frozen_chain(inner: int, outer: int) -> str:
     block = "blocks:\n  B:\n    inputs: {x: {}}\n    layers:\n"
-    return f"{HEAD}{block}      a: {{Linear: {{in_features: 20, out_features: 20}}, frozen: true, repeat: {inner}}}\n" + (
-        f"layers:\n  a: {{use: B, frozen: true, repeat: {outer}}}\ntied: [[a.nothing, a.none]]\n"
+    return (
+        f"{HEAD}{block}      a: {{Linear: {{in_features: 20, out_features: 20}}, frozen: true, repeat: {inner}}}\n"
+        + (f"layers:\n  a: {{use: B, frozen: true, repeat: {outer}}}\ntied: [[a.nothing, a.none]]\n")
     )
 
 
@@ -92,6 +93,10 @@ def prefixes(count: int) -> str:
 def called_in_a_circle(depth: int) -> str:
     block = "blocks:\n  b:\n    inputs: {x: {}}\n    layers:\n      n: {use: b}\n"
     return f"{HEAD}{block}layers:\n  n: {{use: b}}\n  c: {{call: {'.'.join(['n'] * depth)}}}\n"
+
+
+def port_of_a_list(name: str) -> str:
+    return one("{chunk: {chunks: 2, dim: 1}}") + f"  b: {{ReLU: {{}}, inputs: [a.{name}]}}\n"
 
 
 LINEAR = "{Linear: {in_features: 20, out_features: 20}}"
@@ -145,8 +150,8 @@ ATTACKS: list[tuple[str, Callable[[], str], str]] = [
     ("a reference of a megabyte", lambda: one(f"{{ReLU: {{}}, inputs: [{'x.' * 500_000}x]}}"), "MP206"),
     ("a frozen tensor of a megabyte", lambda: one(f"{{ReLU: {{}}, frozen: [{'x.' * 500_000}x]}}"), "MP206"),
     ("a tie of a megabyte", lambda: one("{ReLU: {}}") + f"tied: [[{'x.' * 500_000}x, a]]\n", "MP206"),
-    ("an output numbered in superscript", lambda: one("{chunk: {chunks: 2, dim: 1}}") + "  b: {ReLU: {}, inputs: [a.²]}\n", "MP313"),
-    ("an output of five thousand digits", lambda: one("{chunk: {chunks: 2, dim: 1}}") + f"  b: {{ReLU: {{}}, inputs: [a.{'9' * 200}]}}\n", "MP313"),
+    ("an output numbered in superscript", lambda: port_of_a_list("²"), "MP313"),
+    ("an output of two hundred digits", lambda: port_of_a_list("9" * 200), "MP313"),
     ("a version of the future", lambda: one("{ReLU: {}}", HEAD.replace(": 1", ": 99999999", 1)), "MP205"),
 ]  # fmt: skip
 

@@ -14,7 +14,16 @@ from torch import nn
 
 from modelpack.layers import Layer
 
-__all__ = ["ModuleRow", "OperationRow", "Row", "Unsupported", "has_bias", "one_for_all", "overloads", "unsupported"]
+__all__ = [
+    "ModuleRow",
+    "OperationRow",
+    "Row",
+    "Unsupported",
+    "has_bias",
+    "one_for_all",
+    "overloads",
+    "unsupported",
+]
 
 
 def _same(value: Any) -> Any:
@@ -55,8 +64,8 @@ class ModuleRow:
 class OperationRow:
     """An operation that is a function of torch.
 
-    build:   ``function(*ports, **settings)``: the ports by position, in their order, a variadic one as one list; a port left out is
-             None, or the number where a setting of its name has one; then the other settings by name (dtypes as torch's);
+    build:   ``function(*ports, **settings)``: the ports by position, in their order, a variadic one as one list; a port left
+             out is None, or the number where a setting of its name has one; then the other settings by name (dtypes as torch's);
     capture: a call of one of `overloads`, whose arguments are ports (tensors) or settings (the rest) by their names in the ATen
              schema, where `self` is `input`.
     """
