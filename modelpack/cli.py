@@ -11,12 +11,14 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import asdict
 from enum import StrEnum
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelpack.errors import ModelpackError, Problem
+from modelpack.errors import ModelpackError, Problem, printable
+from modelpack.limits import MOST_FIRST_BYTES
 
 if TYPE_CHECKING:
     from modelpack.api import OpenPack
@@ -44,6 +46,10 @@ def main() -> None:
 
 @app.callback(invoke_without_command=True)
 def root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    stdout = sys.stdout
+    if isinstance(stdout, TextIOWrapper):
+        # As standard error is by itself: a character that the terminal lacks must not end a report.
+        stdout.reconfigure(errors="backslashreplace")
     if version:
         from modelpack import __version__
 
@@ -59,10 +65,11 @@ def check(
     """Check architectures, and packs with their weights' names, shapes and dtypes; no framework is needed."""
     results = [(path, *_checked(path)) for path in paths]
     if as_json:
-        print(json.dumps([_result_document(*result) for result in results], indent=2, ensure_ascii=False))
+        print(json.dumps([_result_document(*result) for result in results], indent=2))
     else:
         for path, network, problems in results:
-            print("\n".join(map(str, problems)) if network is None else f"{path}: sound ({_size(network)})")
+            sound = network and f"{printable(str(path))}: sound ({_size(network)})"
+            print(sound or "\n".join(map(str, problems)))
     codes = [problem.code for _, _, problems in results for problem in problems]
     # Nothing there to check is a slip of whoever called, not a fault of a file.
     raise typer.Exit(0 if not codes else 2 if "MP501" in codes else 1)
@@ -79,7 +86,7 @@ def show(
 
         summary = summarize(api.check(path))
     if as_json:
-        print(json.dumps(asdict(summary), indent=2, ensure_ascii=False))
+        print(json.dumps(asdict(summary), indent=2))
         return
     from modelpack.console import print_summary
 
@@ -136,6 +143,9 @@ def init(
         Path, typer.Argument(help="The pack to write: a .modelpack file, or else a directory.")
     ],
     seed: Annotated[int, typer.Option(help="Equal seeds give equal weights.", min=0)] = 0,
+    max_bytes: Annotated[
+        int, typer.Option(help="The most bytes that all weights together may have.", min=0)
+    ] = MOST_FIRST_BYTES,
 ) -> None:
     """Make a pack of an architecture, its weights as `init` says; no framework is needed."""
     with _reporting():
@@ -149,7 +159,7 @@ def init(
         with open_regular(architecture) as file:
             text = file.read(Limits().architecture_bytes + 1)
         network = check_text(text, str(architecture))
-        values = first_values(network, seed)
+        values = first_values(network, seed, max_bytes)
         modes = network.architecture.modes
         with progress_bar(target.name) as advance:
             write_pack(target, architecture=text, weights=values, modes=modes, progress=advance)
@@ -183,7 +193,7 @@ def _reporting() -> Generator[None]:
         print(error, file=sys.stderr)
         raise typer.Exit(2 if any(problem.code == "MP501" for problem in error.problems) else 1) from None
     except OSError as error:
-        print(f"{error.filename}: {error.strerror}", file=sys.stderr)
+        print(printable(f"{error.filename}: {error.strerror}"), file=sys.stderr)
         raise typer.Exit(2) from None
 
 

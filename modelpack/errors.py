@@ -18,6 +18,7 @@ __all__ = [
     "PackError",
     "Place",
     "Problem",
+    "printable",
     "raise_if_any",
 ]
 
@@ -102,6 +103,7 @@ CODES: dict[str, str] = {
     "MP405": "tied tensor stored twice",
     "MP410": "tensor without an initialiser",
     "MP411": "initialiser that can't make a tensor",
+    "MP412": "first values too large",
     # 5xx: the pack: archive, weight file, manifest
     "MP501": "there is no pack here",
     "MP502": "the pack lacks a required file",
@@ -187,6 +189,7 @@ CODES: dict[str, str] = {
     "MP721": "a tensor of another shape or dtype than the module's",
     "MP730": "the samples don't fit the network",
     "MP731": "the samples' outputs are others",
+    "MP732": "the network fails on its samples",
 }
 # fmt: on
 
@@ -218,13 +221,27 @@ class Problem:
 
     def __str__(self) -> str:
         where = f"{self.place}: " if self.place else ""
-        what = f"{self.path}: " if self.path else ""
-        hint = f"\n    hint: {self.hint}" if self.hint else ""
-        return f"{where}{self.code} {what}{self.message}{hint}"
+        what = f"{printable(self.path)}: " if self.path else ""
+        hint = f"\n    hint: {_lines(self.hint)}" if self.hint else ""
+        return f"{printable(where)}{self.code} {what}{_lines(self.message)}{hint}"
 
     def within(self, path: str) -> Problem:
         """The same problem, told from one level further out."""
         return replace(self, path=f"{path}.{self.path}" if self.path else path)
+
+
+def printable(text: str) -> str:
+    """`text` with escapes for what isn't printed as itself: what a file says must not steer a terminal, and can be encoded."""
+    if text.isprintable():
+        return text
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in text
+    )
+
+
+def _lines(text: str) -> str:
+    """The same for what may have several lines."""
+    return "\n".join(map(printable, text.split("\n")))
 
 
 class ModelpackError(Exception):
@@ -255,8 +272,8 @@ class BuildError(ModelpackError):
 
 
 def raise_if_any(problems: Iterable[Problem], error: type[ModelpackError]) -> None:
-    """Raise `error` with all `problems`, in order of place, if there are any."""
-    found = sorted(problems, key=_by_place)
+    """Raise `error` with all `problems`, each once, in order of place, if there are any."""
+    found = sorted(dict.fromkeys(problems), key=_by_place)
     if found:
         raise error(found)
 

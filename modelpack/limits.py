@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Limits"]
+__all__ = ["MOST_FIRST_BYTES", "Limits"]
 
 _MB = 1_000_000
+
+MOST_FIRST_BYTES = 1 << 33
+"""Of the first values of all tensors, unless more are allowed: a short text can ask for any number."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import NoReturn, TypeGuard
 
 from modelpack import digests
 from modelpack.errors import PackError, Problem
@@ -25,6 +25,8 @@ FORMAT = 1
 
 MODES = ("eval", "train")
 _DEEPEST = 16
+_MOST_EXACT = 2**53
+"""Integers up to here are the same as floats; JSON readers elsewhere may have no others."""
 _KEYS = {"modelpack", "library", "files", "licence", "modes", "metrics", "metadata"}
 
 
@@ -186,10 +188,17 @@ def _modes(value: JsonValue) -> tuple[str, ...]:
 def _metrics(value: JsonValue) -> Mapping[str, float]:
     metrics: dict[str, float] = {}
     for name, number in _object(value, "metrics").items():
-        if not isinstance(number, int | float) or isinstance(number, bool) or not math.isfinite(number):
-            _wrong(f"metrics.{name:.100}", "a finite number")
+        if not _is_metric(number):
+            _wrong(f"metrics.{name:.100}", "a finite number, an integer up to 2**53,")
         metrics[name] = number
     return metrics
+
+
+def _is_metric(value: JsonValue) -> TypeGuard[float]:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    # A larger integer can't even be asked whether it is finite.
+    return type(value) is int and -_MOST_EXACT <= value <= _MOST_EXACT
 
 
 def _metadata(value: JsonValue) -> Mapping[str, JsonValue]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Protocol
@@ -9,8 +10,12 @@ from typing import Protocol
 from modelpack.dtypes import DType
 from modelpack.errors import PackError, Problem, raise_if_any
 from modelpack.network import Network, TensorEntry
+from modelpack.reading import Comparisons
 
 __all__ = ["Stored", "match", "stored_names"]
+
+
+_Kind = tuple[tuple[int, ...], DType]
 
 
 class Stored(Protocol):
@@ -45,8 +50,13 @@ def _problems(
     first = {name: group[0] for group in network.tied for name in group[1:]}
     missing = [name for name in wanted if name not in weights]
     unexpected = [name for name in weights if name not in wanted and name not in first]
+    alike: defaultdict[_Kind, list[str]] = defaultdict(list)
+    for name in unexpected:
+        alike[weights[name].shape, weights[name].dtype].append(name)
+    comparisons = Comparisons()
     for name in missing:
-        hint = _renamed(wanted[name], unexpected, weights)
+        entry = wanted[name]
+        hint = _renamed(name, alike.get((entry.shape, entry.dtype), []), comparisons)
         yield Problem("MP401", f"{_told(wanted[name])} is missing from the weights", path=name, hint=hint)
     for name in unexpected:
         yield Problem("MP402", f"the weights hold {_told(weights[name])}, which no layer has", path=name)
@@ -69,14 +79,11 @@ def _compare(name: str, entry: TensorEntry, stored: Stored) -> Iterator[Problem]
         yield Problem("MP404", f"the layer implies {entry.dtype}, the weights hold {stored.dtype}", path=name)
 
 
-def _renamed(entry: TensorEntry, unexpected: list[str], weights: Mapping[str, Stored]) -> str | None:
+def _renamed(name: str, alike: list[str], comparisons: Comparisons) -> str | None:
     """An unexpected tensor of the same shape and dtype whose name is near, or that is the only one."""
-    alike = [
-        name
-        for name in unexpected
-        if weights[name].shape == entry.shape and weights[name].dtype is entry.dtype
-    ]
-    near = alike if len(alike) == 1 else get_close_matches(entry.name, alike, n=1, cutoff=0.3)
+    near = alike
+    if len(alike) > 1:
+        near = get_close_matches(name, alike, n=1, cutoff=0.3) if comparisons.allow(name, alike) else []
     return f"was it renamed? the weights hold '{near[0]}' of the same shape and dtype" if near else None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 
 from modelpack import source
@@ -11,7 +11,7 @@ from modelpack.architecture import Position
 from modelpack.errors import Place, Problem
 from modelpack.layers.kinds import Literal, show
 
-__all__ = ["NAME", "PATH", "Problems", "describe", "literal", "nearest"]
+__all__ = ["NAME", "PATH", "Comparisons", "Problems", "describe", "literal", "nearest"]
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 """Inputs, arguments, dimensions and blocks."""
@@ -20,23 +20,52 @@ PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*(\.[A-Za-z0-9_][A-Za-z0-9_-]*)*")
 """Nodes and tensors: module paths, whose segments may be numbers (`features.0`)."""
 
 
-_MOST_COMPARISONS = 20_000
-"""Names that are compared for hints in one document: each takes some 20 microseconds."""
+_MOST_PROBLEMS = 100
+_MOST_COMPARED = 5_000_000
+"""Pairs of characters that are compared for hints in one document: some 20,000 pairs of names of usual length, half a second."""
+
+
+class Comparisons:
+    """How many names may still be compared for hints: hostile texts have many, and long ones."""
+
+    def __init__(self) -> None:
+        self._left = _MOST_COMPARED
+
+    def allow(self, name: str, known: Collection[str]) -> bool:
+        """Whether `name` may be compared with all of `known`; what that costs is taken off before it is done."""
+        work = len(known)
+        if 0 < work <= self._left:
+            # Counting their lengths is work too, whatever comes of it.
+            self._left -= work
+            work = len(name) * sum(map(len, known))
+        if work > self._left:
+            return False
+        self._left -= work
+        return True
 
 
 class Problems:
-    """What is wrong so far, in one document."""
+    """What is wrong so far, in one document: the first hundred problems that differ.
+
+    Whoever asks whether something was noted meanwhile compares lengths of `found`: beyond the hundred it grows by repetitions of
+    its last, which cost nothing and are left out when it is raised.
+    """
 
     def __init__(self, file: str) -> None:
         self.file = file
         self.found: list[Problem] = []
-        self._comparisons = _MOST_COMPARISONS
+        self._distinct: set[Problem] = set()
+        self._comparisons = Comparisons()
 
     def add(
         self, code: str, message: str, at: Position | None = None, path: str = "", hint: str | None = None
     ) -> None:
-        place = Place(*at, self.file) if at else None
-        self.found.append(Problem(code, message, place, path, hint))
+        if len(self._distinct) >= _MOST_PROBLEMS:
+            self.found.append(self.found[-1])
+            return
+        problem = Problem(code, message, Place(*at, self.file) if at else None, path, hint)
+        self._distinct.add(problem)
+        self.found.append(problem)
 
     def mapping(self, value: source.Value, path: str) -> source.Mapping | None:
         """`value` as a mapping, or None after a problem."""
@@ -63,18 +92,16 @@ class Problems:
         self.add("MP204", f"must be {wanted}, not {describe(value)}", (value.line, value.column), path)
 
     def unknown(
-        self, code: str, what: str, name: str, known: Iterable[str], at: Position | None, path: str
+        self, code: str, what: str, name: str, known: Collection[str], at: Position | None, path: str
     ) -> None:
         """A name that nothing has, with the nearest that something has."""
         self.add(code, f"unknown {what} '{name}'", at, path, self.suggestion(name, known))
 
-    def suggestion(self, name: str, known: Iterable[str]) -> str | None:
+    def suggestion(self, name: str, known: Collection[str]) -> str | None:
         """A hint with the known name that is nearest to `name`; none when a hostile text has used up the time for that."""
-        if self._comparisons <= 0:
+        if len(self._distinct) >= _MOST_PROBLEMS or not self._comparisons.allow(name, known):
             return None
-        names = list(known)
-        self._comparisons -= len(names)
-        near = nearest(name, names)
+        near = nearest(name, known)
         return f"did you mean '{near}'?" if near else None
 
     def keys(self, value: source.Mapping, known: tuple[str, ...], path: str) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 
 from modelpack.errors import ArchitectureError, Problem, raise_if_any
 from modelpack.initialise import initialise, validate
+from modelpack.limits import MOST_FIRST_BYTES
 from modelpack.match import stored_names
 from modelpack.network import Network, TensorEntry
 from modelpack.safetensors_layout import TensorData
@@ -13,13 +15,19 @@ from modelpack.safetensors_layout import TensorData
 __all__ = ["first_values", "made", "makeable"]
 
 
-def first_values(network: Network, seed: int) -> list[TensorData]:
+def first_values(network: Network, seed: int, most_bytes: int = MOST_FIRST_BYTES) -> list[TensorData]:
     """The tensors that a weight file must hold, each made when it is written; equal seeds give equal bytes.
 
     Raises:
-        ArchitectureError: as `makeable`.
+        ArchitectureError: as `makeable`; MP412 they have more than `most_bytes`.
     """
-    return [_lazily(entry, seed) for entry in makeable(network)]
+    entries = makeable(network)
+    total = sum(prod(entry.shape) * entry.dtype.bits // 8 for entry in entries)
+    if total > most_bytes:
+        message = f"the tensors have {total:,} bytes, the most is {most_bytes:,}"
+        hint = "allow more with --max-bytes"
+        raise ArchitectureError(Problem("MP412", message, path=network.main.name, hint=hint))
+    return [_lazily(entry, seed) for entry in entries]
 
 
 def makeable(network: Network) -> list[TensorEntry]:

@@ -20,7 +20,7 @@ from modelpack.errors import BuildError, Problem
 from modelpack.layers import BUILTIN, LayerType
 from modelpack.limits import Limits
 
-__all__ = ["load"]
+__all__ = ["load", "load_opened"]
 
 
 def load(
@@ -59,12 +59,15 @@ def load(
 
 def _loaded(opened: api.OpenPack, rows: Mapping[str, Row], **options: Any) -> nn.Module:
     with opened:
-        network = opened.network
-        weights = opened.pack.weights
-        if weights is None and network.tensors:
-            hint = "it is a template: give it weights with `modelpack init`"
-            raise BuildError(
-                Problem("MP720", "the pack has no weights", path=str(opened.pack.path), hint=hint)
-            )
-        tensors = {} if weights is None else fill(network, weights, **options)
-        return build(network, rows=rows, tensors=tensors).eval()
+        return load_opened(opened, rows, **options)
+
+
+def load_opened(opened: api.OpenPack, rows: Mapping[str, Row] = ROWS, **options: Any) -> nn.Module:
+    """As `load`, of a pack that is open already, and stays so: what was verified of it holds for the module."""
+    network = opened.network
+    weights = opened.pack.weights
+    if weights is None and network.tensors:
+        hint = "it is a template: give it weights with `modelpack init`"
+        raise BuildError(Problem("MP720", "the pack has no weights", path=str(opened.pack.path), hint=hint))
+    tensors = {} if weights is None else fill(network, weights, **options)
+    return build(network, rows=rows, tensors=tensors).eval()

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import torch
 
 from modelpack.api import OpenPack
 from modelpack.backends.torch.dtypes import to_torch
-from modelpack.backends.torch.load import load
-from modelpack.errors import BuildError, Problem
-from modelpack.network import Specs
+from modelpack.backends.torch.load import load_opened
+from modelpack.dims import evaluate, name_of, symbols
+from modelpack.errors import BuildError, ModelpackError, Problem
+from modelpack.network import Again, Body, Child, Network, Specs, Step
+from modelpack.tensors import TensorSpec
 from modelpack.weights import LazyTensor, Weights
 
 __all__ = ["SampleRun", "run_samples"]
+
+
+_MOST_ELEMENTS = 1 << 28
+"""Of one tensor while the samples run: they were made to be small, and a short text can ask for any size."""
+_MOST_ELEMENTS_TOGETHER = 1 << 31
+"""Of what all steps give, which may all be alive at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +41,33 @@ def run_samples(opened: OpenPack, samples: Weights) -> SampleRun:
     (another processor adds up in another order).
 
     Raises:
-        BuildError: MP730 there are too few inputs or too many outputs; MP731 outputs differ, each named; or torch can't build it.
+        BuildError: MP730 there are too few inputs or too many outputs; MP731 outputs differ, each named; MP732 running fails, or
+            tensors would be too large; or torch can't build it.
     """
-    inputs, wanted = _numbered(samples, "input"), _numbered(samples, "output")
-    values = iter(inputs)
-    arguments = [_filled(specs, values) for specs in opened.network.inputs.values()]
-    if next(values, None) is not None:
-        raise BuildError(Problem("MP730", f"{len(inputs)} inputs are more than the network takes"))
-    with torch.no_grad():
-        found = list(_flat(load(opened.pack.path)(*arguments)))
+    module = load_opened(opened)
+    with _failures_told(), torch.no_grad():
+        _check_sizes(opened.network, samples)
+        inputs, wanted = _numbered(samples, "input"), _numbered(samples, "output")
+        values = iter(inputs)
+        arguments = [_filled(specs, values) for specs in opened.network.inputs.values()]
+        if next(values, None) is not None:
+            raise BuildError(Problem("MP730", f"{len(inputs)} inputs are more than the network takes"))
+        return _compared(list(_flat(module(*arguments))), wanted)
+
+
+@contextmanager
+def _failures_told() -> Generator[None]:
+    """Whatever torch raises is the samples' fault or the network's: neither was made here."""
+    try:
+        yield
+    except ModelpackError:
+        raise
+    except Exception as error:
+        message = f"the network fails on its samples: {type(error).__name__}: {error!s:.300}"
+        raise BuildError(Problem("MP732", message)) from error
+
+
+def _compared(found: list[torch.Tensor], wanted: list[torch.Tensor]) -> SampleRun:
     if len(found) != len(wanted):
         raise BuildError(Problem("MP730", f"{len(wanted)} outputs, the network gives {len(found)}"))
     problems = [
@@ -51,6 +79,74 @@ def run_samples(opened: OpenPack, samples: Weights) -> SampleRun:
         raise BuildError(problems)
     exact = all(_same(actual, expected) for actual, expected in zip(found, wanted, strict=True))
     return SampleRun(len(wanted), exact)
+
+
+def _check_sizes(network: Network, samples: Weights) -> None:
+    """Refuse what would take too much memory, before anything is read or run."""
+    given = [(name, prod(lazy.shape)) for name, lazy in samples.tensors.items()]
+    _check_elements(given)
+    sizes = _free_sizes(network, samples)
+    known: dict[TensorSpec, int] = {}
+
+    def elements() -> Iterator[tuple[str, int]]:
+        for step in _laid_open(network.main):
+            for spec in _tensor_specs(step.outputs):
+                if spec not in known:
+                    known[spec] = prod(evaluate(dim, sizes) for dim in spec.shape)
+                yield step.name, known[spec]
+
+    _check_elements(elements())
+
+
+def _check_elements(tensors: Iterable[tuple[str, int]]) -> None:
+    total = 0
+    for name, elements in tensors:
+        total += elements
+        if elements > _MOST_ELEMENTS or total > _MOST_ELEMENTS_TOGETHER:
+            message = (
+                f"the network fails on its samples: a tensor of {elements:,} elements, {total:,} in all so far; the most is "
+                f"{_MOST_ELEMENTS:,} and {_MOST_ELEMENTS_TOGETHER:,}"
+            )
+            raise BuildError(Problem("MP732", message, path=name))
+
+
+def _free_sizes(network: Network, samples: Weights) -> dict[str, int]:
+    """What the free dimensions of the network are for the samples' inputs."""
+    sizes: dict[str, int] = {}
+    for at, spec in enumerate(_all_inputs(network)):
+        shape = samples[f"input.{at}"].shape if f"input.{at}" in samples else ()
+        for dim, size in zip(spec.shape, shape, strict=False):
+            if (name := name_of(dim)) is not None:
+                sizes.setdefault(name, size)
+    missing = {
+        name for spec in _all_inputs(network) for dim in spec.shape for name in symbols(dim)
+    } - sizes.keys()
+    if missing:
+        raise BuildError(Problem("MP730", f"no input of the samples tells the size of {min(missing)}"))
+    return sizes
+
+
+def _all_inputs(network: Network) -> Iterator[TensorSpec]:
+    for specs in network.inputs.values():
+        yield from _tensor_specs(specs)
+
+
+def _laid_open(body: Body) -> Iterator[Step]:
+    """Every call of a layer or an operation, blocks laid open."""
+    for step in body.steps:
+        does = step.does.of if isinstance(step.does, Again) else step.does
+        if isinstance(does, Child):
+            yield from _laid_open(does.body)
+        else:
+            yield step
+
+
+def _tensor_specs(specs: Specs) -> Iterator[TensorSpec]:
+    if isinstance(specs, TensorSpec):
+        yield specs
+    elif specs is not None:
+        for inner in specs.values() if isinstance(specs, Mapping) else specs:
+            yield from _tensor_specs(inner)
 
 
 def _numbered(samples: Weights, kind: str) -> list[torch.Tensor]:
