@@ -44,9 +44,10 @@ def run_samples(opened: OpenPack, samples: Weights) -> SampleRun:
         BuildError: MP730 there are too few inputs or too many outputs; MP731 outputs differ, each named; MP732 running fails, or
             tensors would be too large; or torch can't build it.
     """
+    with _failures_told():
+        _check_sizes(opened.network, samples)
     module = load_opened(opened)
     with _failures_told(), torch.no_grad():
-        _check_sizes(opened.network, samples)
         inputs, wanted = _numbered(samples, "input"), _numbered(samples, "output")
         values = iter(inputs)
         arguments = [_filled(specs, values) for specs in opened.network.inputs.values()]
