@@ -11,6 +11,7 @@ from math import prod
 
 from modelpack.polynomial import (
     FUNCTIONS,
+    LARGEST,
     MAX_SIZE,
     Atom,
     Call,
@@ -24,10 +25,12 @@ from modelpack.polynomial import (
     maximum,
     minimum,
     remainder,
+    within_range,
 )
 
 __all__ = [
     "FUNCTIONS",
+    "LARGEST",
     "MAX_SIZE",
     "Dim",
     "Expr",
@@ -44,6 +47,7 @@ __all__ = [
     "substitute",
     "symbol",
     "symbols",
+    "within_range",
 ]
 
 
@@ -77,6 +81,7 @@ def substitute(dim: Dim, values: Mapping[str, Dim]) -> Dim:
 
     Raises:
         ZeroDivisionError: a divisor became 0.
+        TooComplex: the result, or what it is calculated from, is too large.
     """
     if isinstance(dim, int):
         return dim
@@ -86,7 +91,7 @@ def substitute(dim: Dim, values: Mapping[str, Dim]) -> Dim:
         for atom in monomial:
             product = product * _substitute_atom(atom, values)
         total = total + product
-    return total
+    return within_range(total) if isinstance(total, int) else total
 
 
 def evaluate(dim: Dim, values: Mapping[str, int]) -> int:
@@ -95,6 +100,7 @@ def evaluate(dim: Dim, values: Mapping[str, int]) -> int:
     Raises:
         KeyError: a symbol has no value.
         ZeroDivisionError: a divisor is 0.
+        TooComplex: the value has more than 64 bits.
     """
     result = substitute(dim, values)
     if isinstance(result, Expr):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from modelpack.dims import FUNCTIONS, Dim, TooComplex, symbol
+from modelpack.dims import FUNCTIONS, Dim, TooComplex, symbol, within_range
 
 __all__ = ["MAX_LENGTH", "ExpressionError", "parse_dim"]
 
@@ -31,7 +31,7 @@ def parse_dim(text: str) -> Dim:
     """The integer expression that `text` is.
 
     Raises:
-        ExpressionError: `text` is no such expression, is too long, or divides by zero.
+        ExpressionError: `text` is no such expression, is too long, divides by zero, or has a number of more than 64 bits.
     """
     if len(text) > MAX_LENGTH:
         raise ExpressionError(f"an expression may have {MAX_LENGTH} characters, this one has {len(text)}")
@@ -40,6 +40,8 @@ def parse_dim(text: str) -> Dim:
     parser = _Parser(_tokens(text))
     try:
         value = parser.sum()
+        if isinstance(value, int):
+            within_range(value)
     except ZeroDivisionError:
         raise ExpressionError(f"'{text}' divides by zero") from None
     except TooComplex as error:
@@ -109,7 +111,7 @@ class _Parser:
         if token == "(":
             return self._closed(self.sum())
         if token.isdigit():
-            return int(token)
+            return within_range(int(token))
         if token in ("max", "min") and self.peek() == "(":
             self._expect("(")
             left = self.sum()

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 
 from modelpack.architecture import Apply, ByMode
 from modelpack.binding import Scope, is_symbolic, resolve
 from modelpack.budget import Budget
+from modelpack.dims import LARGEST
 from modelpack.dtypes import DType
 from modelpack.layers.base import MANY, Layer, LayerType, Outputs
 from modelpack.layers.kinds import Literal
+from modelpack.layers.rules import few_axes
 from modelpack.network import Leaf, Specs
 from modelpack.tensors import Mismatch, TensorSpec
 
@@ -87,16 +90,16 @@ def _by_port(layer: Layer, outputs: Outputs) -> Specs:
 
 
 def check_spec(spec: TensorSpec, budget: Budget) -> None:
-    """No axis is negative, and what is known of the size stays within the budget.
+    """There aren't too many axes, none is negative, and what is known of the size stays within the budget.
 
     Raises:
         Mismatch: otherwise.
     """
-    elements = 1
-    for size in spec.shape:
-        if isinstance(size, int):
-            if size < 0:
-                raise Mismatch(f"its output {spec} would have a negative size", code="MP307")
-            elements *= size
-    if elements > budget.elements:
+    few_axes(spec.shape)
+    known = [size for size in spec.shape if isinstance(size, int)]
+    if any(abs(size) > LARGEST for size in known):
+        raise Mismatch("its output has an axis whose length needs more than 64 bits", code="MP333")
+    if any(size < 0 for size in known):
+        raise Mismatch(f"its output {spec} would have a negative size", code="MP307")
+    if prod(known) > budget.elements:  # of a few numbers of 64 bits
         raise Mismatch(f"{spec} has more elements than the budget of {budget.elements} allows", code="MP333")

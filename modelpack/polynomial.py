@@ -7,11 +7,12 @@ are equal as values, and halving twice is quartering.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 __all__ = [
     "FUNCTIONS",
+    "LARGEST",
     "MAX_SIZE",
     "Atom",
     "Call",
@@ -25,6 +26,7 @@ __all__ = [
     "maximum",
     "minimum",
     "remainder",
+    "within_range",
 ]
 
 
@@ -38,26 +40,31 @@ class Symbol:
     def size(self) -> int:
         return 1
 
+    @property
+    def depth(self) -> int:
+        return 0
+
     def __str__(self) -> str:
         return self.name
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """An integer function that ring arithmetic can't open: ``//``, ``%``, ``max`` or ``min``."""
+    """An integer function that ring arithmetic can't open: ``//``, ``%``, ``max`` or ``min``.
+
+    What follows from the first three is kept: terms are ordered by their text, and found anew at each level of nesting
+    it would cost exponentially much. `depth` counts the functions around each other.
+    """
 
     function: str
     left: Dim
     right: Dim
-
-    @property
-    def size(self) -> int:
-        return 1 + _size(self.left) + _size(self.right)
+    size: int = field(compare=False)
+    depth: int = field(compare=False)
+    text: str = field(compare=False)
 
     def __str__(self) -> str:
-        if self.function in ("max", "min"):
-            return f"{self.function}({self.left}, {self.right})"
-        return f"{_factor(self.left)} {self.function} {_factor(self.right)}"
+        return self.text
 
 
 Atom = Symbol | Call
@@ -126,13 +133,36 @@ class Expr:
 
 Dim = int | Expr
 
-MAX_SIZE = 1000
+MAX_SIZE = 200
 """Largest expression. Shared parts make an expression small in memory and huge when written; layers upon layers could
 square it again and again."""
 
+_MAX_PRODUCTS = 64
+"""Most products of two terms in one product of sums."""
+
+_MAX_DEPTH = 32
+"""Most functions around each other; what looks into an expression recurses as deep."""
+
+_MAX_TEXT = 4096
+"""Longest function in characters: names may be long."""
+
+LARGEST = 2**63 - 1
+"""Largest integer: what torch's sizes hold. Unbounded ones would grow with each layer."""
+
 
 class TooComplex(ArithmeticError):  # noqa: N818  (named as ZeroDivisionError's siblings are: for what happened)
-    """An expression outgrew `MAX_SIZE`."""
+    """An expression outgrew `MAX_SIZE` or its like, or an integer 64 bits."""
+
+
+def within_range(number: int) -> int:
+    """`number`, which must have 64 bits.
+
+    Raises:
+        TooComplex: it has more.
+    """
+    if not -LARGEST - 1 <= number <= LARGEST:
+        raise TooComplex("a size would be an integer of more than 64 bits")
+    return number
 
 
 def floor_div(left: Dim, right: Dim) -> Dim:
@@ -148,7 +178,7 @@ def floor_div(left: Dim, right: Dim) -> Dim:
     if left == right:
         return 1
     exact = _divide_exactly(left, right)
-    return exact if exact is not None else expression(Call("//", left, right))
+    return exact if exact is not None else _call("//", left, right)
 
 
 def ceil_div(left: Dim, right: Dim) -> Dim:
@@ -166,7 +196,7 @@ def remainder(left: Dim, right: Dim) -> Dim:
             return left % right
     elif _divide_exactly(left, right) is not None:
         return 0
-    return expression(Call("%", left, right))
+    return _call("%", left, right)
 
 
 def maximum(left: Dim, right: Dim) -> Dim:
@@ -187,15 +217,34 @@ def expression(atom: Atom) -> Expr:
     return _expr((((atom,), 1),))
 
 
+def _call(function: str, left: Dim, right: Dim) -> Expr:
+    depth = 1 + max(_depth(left), _depth(right))
+    if depth > _MAX_DEPTH:
+        raise TooComplex(f"a size would nest more than {_MAX_DEPTH} functions")
+    named = function in ("max", "min")
+    text = f"{function}({left}, {right})" if named else f"{_factor(left)} {function} {_factor(right)}"
+    if len(text) > _MAX_TEXT:
+        raise TooComplex(f"a size would be an expression of more than {_MAX_TEXT} characters")
+    return expression(Call(function, left, right, 1 + _size(left) + _size(right), depth, text))
+
+
 def _expr(terms: tuple[tuple[Monomial, int], ...]) -> Expr:
     size = sum(1 + sum(atom.size for atom in monomial) for monomial, _ in terms)
     if size > MAX_SIZE:
         raise TooComplex(f"a size would be an expression of more than {MAX_SIZE} parts")
+    for _, coefficient in terms:
+        within_range(coefficient)
     return Expr(terms, size, hash(terms))
 
 
 def _size(dim: Dim) -> int:
     return 1 if isinstance(dim, int) else dim.size
+
+
+def _depth(dim: Dim) -> int:
+    if isinstance(dim, int):
+        return 0
+    return max((atom.depth for monomial, _ in dim.terms for atom in monomial), default=0)
 
 
 def _terms(dim: Dim) -> dict[Monomial, int]:
@@ -209,7 +258,7 @@ def _terms_to_dim(terms: Mapping[Monomial, int]) -> Dim:
     if not kept:
         return 0
     if len(kept) == 1 and () in kept:
-        return kept[()]
+        return within_range(kept[()])
     return _expr(tuple(sorted(kept.items(), key=_order)))
 
 
@@ -229,7 +278,7 @@ def _add(left: Dim, right: Dim) -> Dim:
 
 def _scale(dim: Dim, factor: int) -> Dim:
     if isinstance(dim, int):
-        return dim * factor
+        return within_range(dim * factor)
     # The order of the terms stays what it is.
     return _expr(tuple((monomial, c * factor) for monomial, c in dim.terms)) if factor else 0
 
@@ -240,8 +289,8 @@ def _multiply(left: Dim, right: Dim) -> Dim:
         return _scale(left, right)
     if isinstance(left, int):
         return _scale(right, left)
-    if len(left.terms) * len(right.terms) > MAX_SIZE:
-        raise TooComplex(f"a product of sums would have more than {MAX_SIZE} terms")
+    if len(left.terms) * len(right.terms) > _MAX_PRODUCTS:
+        raise TooComplex(f"a product of sums would have more than {_MAX_PRODUCTS} terms")
     terms: dict[Monomial, int] = {}
     for m1, c1 in left.terms:
         for m2, c2 in right.terms:
@@ -274,7 +323,7 @@ def _flatten_quotient(left: Expr, right: int) -> Dim:
         atom = head[0][0][0]
         if isinstance(atom, Call) and atom.function == "//" and isinstance(atom.right, int):
             return floor_div(atom.left + atom.right * constant, atom.right * right)
-    return expression(Call("//", left, right))
+    return _call("//", left, right)
 
 
 def _divide_exactly(left: Dim, right: Expr) -> Dim | None:
@@ -302,7 +351,7 @@ def _extreme(function: str, left: Dim, right: Dim) -> Dim:
     if isinstance(difference, int):
         return left if (difference > 0) == (function == "max") else right
     first, second = sorted((left, right), key=str)
-    return expression(Call(function, first, second))
+    return _call(function, first, second)
 
 
 FUNCTIONS: dict[str, Callable[[Dim, Dim], Dim]] = {

@@ -23,6 +23,7 @@ from modelpack.dtypes import DType
 from modelpack.errors import ArchitectureError, Problem, raise_if_any
 from modelpack.layers import BUILTIN, LayerType
 from modelpack.layers.kinds import Integer, Literal
+from modelpack.layers.rules import MOST_AXES
 from modelpack.node_reader import NodeReader
 from modelpack.reading import NAME, PATH, Problems, describe, literal
 
@@ -314,6 +315,10 @@ class _Reader:
     def _shape(self, value: source.Value, path: str) -> tuple[Dim, ...]:
         sequence = self.problems.sequence(value, path)
         shape: list[Dim] = []
+        if sequence and len(sequence.items) > MOST_AXES:
+            told = f"a tensor has at most {MOST_AXES} axes, not {len(sequence.items)}"
+            self.problems.add("MP302", told, _at(value), path)
+            return ()
         for item in sequence.items if sequence else ():
             try:
                 axis = _DIM.read(literal(item))

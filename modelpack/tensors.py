@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from math import prod
 
-from modelpack.dims import Dim, may_equal
+from modelpack.dims import LARGEST, Dim, may_equal
 from modelpack.dtypes import DType, Kind, promote
 from modelpack.expressions import parse_dim
 
@@ -87,8 +86,19 @@ class TensorSpec:
 
 
 def number_of_elements(shape: Iterable[Dim]) -> Dim:
-    """The product of all axes; 1 for a scalar."""
-    return prod(shape)
+    """The product of all axes; 1 for a scalar.
+
+    Raises:
+        Mismatch: it has more than 64 bits.
+    """
+    product: Dim = 1
+    for size in shape:
+        product = product * size
+        if isinstance(product, int) and product > LARGEST:
+            raise Mismatch(
+                "a tensor would have more elements than an integer of 64 bits counts", code="MP333"
+            )
+    return product
 
 
 def broadcast(shapes: Sequence[tuple[Dim, ...]]) -> tuple[Dim, ...]:

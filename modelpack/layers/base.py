@@ -36,6 +36,7 @@ from modelpack.layers.initial import Init
 from modelpack.layers.kinds import (
     Literal,
 )
+from modelpack.layers.rules import trainable
 from modelpack.layers.settings import (
     PARAMETER_DTYPE,
     Setting,
@@ -219,11 +220,12 @@ class LayerType:
         """The layer for canonical literals without arguments; `dtype` is that of parameters where the settings give none.
 
         Raises:
-            Mismatch: settings that are right each but not together (a rule of the type's own).
+            Mismatch: settings that are right each but not together (a rule of the type's own), or a dtype that
+                parameters can't have.
         """
         values = {name: self.settings[name].kind.expand(value) for name, value in settings.items()}
         if self.has_parameter_dtype:
-            values.setdefault("dtype", dtype)
+            trainable(values.setdefault("dtype", dtype))
         return self.cls(**values)
 
     def infer(self, layer: Layer, inputs: tuple[TensorSpec | None, ...]) -> Outputs:

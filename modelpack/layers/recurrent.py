@@ -30,7 +30,7 @@ __all__ = ["GRU", "LSTM", "RNN", "GRUCell", "LSTMCell", "RNNCell"]
 _INPUT_SIZE = size("length of the input's last axis", axis=-1)
 _HIDDEN_SIZE = size("length of the state")
 _NUM_LAYERS = setting(
-    Integer(1, 4096), "layers on top of each other, each reading the outputs of the one below", default=1
+    Integer(1, 512), "layers on top of each other, each reading the outputs of the one below", default=1
 )
 _NONLINEARITY = choice("tanh", "relu", doc="what follows the sum of both products", default="tanh")
 _BIAS = flag("whether both products have a bias each", default=True)

@@ -31,6 +31,7 @@ __all__ = [
     "of_result",
     "of_shape",
     "show_shape",
+    "trainable",
 ]
 
 FLOATS = frozenset({DType.FLOAT16, DType.BFLOAT16, DType.FLOAT32, DType.FLOAT64})
@@ -103,15 +104,24 @@ def of_dtypes(x: TensorSpec, allowed: frozenset[DType]) -> TensorSpec:
     return x
 
 
+def trainable(dtype: DType) -> DType:
+    """`dtype`, that of a layer's parameters.
+
+    Raises:
+        Mismatch: parameters can't have it.
+    """
+    if dtype not in FLOATS | COMPLEX:
+        told = f"its parameters can't be {dtype}: only floats of 16 bits or more, or complex numbers, can be trained"
+        raise Mismatch(told, code="MP306", setting="dtype")
+    return dtype
+
+
 def of_dtype(x: TensorSpec, dtype: DType, port: str | None = None) -> TensorSpec:
     """`x`, which must have the dtype of the layer's parameters; `port` is its name, unless it's the first.
 
     Raises:
         Mismatch: it has another.
     """
-    if dtype not in FLOATS | COMPLEX:
-        told = f"its parameters can't be {dtype}: only floats of 16 bits or more, or complex numbers, can be trained"
-        raise Mismatch(told, code="MP306", setting="dtype")
     if x.dtype is not dtype:
         raise Mismatch(
             f"its parameters are {dtype}, but its {port or 'input'} is {x}",

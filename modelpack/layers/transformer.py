@@ -46,7 +46,7 @@ from modelpack.tensors import Mismatch, TensorSpec
 
 __all__ = ["Transformer", "TransformerDecoder", "TransformerEncoder"]
 
-_NUM_LAYERS = setting(Integer(1, 4096), "layers, one behind the other")
+_NUM_LAYERS = setting(Integer(1, 512), "layers, one behind the other")
 _NORM = flag("whether a `LayerNorm` follows the last layer", default=False)
 _NORM_EPS = number("added to the variance in the `LayerNorm` that `norm` adds", default=1e-5)
 _NORM_BIAS = flag("whether the `LayerNorm` that `norm` adds has a bias", default=True)
@@ -241,8 +241,8 @@ class Transformer(Layer):
 
     d_model: int = setting(Integer(1), "length of the last axis of inputs and output", default=512, axis=-1)
     nhead: int = size("heads of each attention, each with an equal share of `d_model`", default=8)
-    num_encoder_layers: int = setting(Integer(1, 4096), "layers of the encoder", default=6)
-    num_decoder_layers: int = setting(Integer(1, 4096), "layers of the decoder", default=6)
+    num_encoder_layers: int = setting(Integer(1, 512), "layers of the encoder", default=6)
+    num_decoder_layers: int = setting(Integer(1, 512), "layers of the decoder", default=6)
     dim_feedforward: int = FEEDFORWARD
     dropout: float = DROPOUT
     activation: str = ACTIVATION

@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import torch
 
+from modelpack.backends.torch.dtypes import from_torch
+from modelpack.layers import BUILTIN
+from modelpack.tensors import Mismatch
 from tests.contract.cases import refused_by_both
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -57,13 +61,6 @@ WRONG: list[tuple[str, dict[str, Any], tuple[str, ...], str, str]] = [
         (IMAGE,),
         "MP303",
         "in_channels is 3, but the axis -3 of its input float32[2, 4, 8, 8] is 4",
-    ),
-    (
-        "Conv2d",
-        {**CONV, "dtype": "int64"},
-        ("int64[2, 4, 8, 8]",),
-        "MP306",
-        "its parameters can't be int64: only floats of 16 bits or more, or complex numbers, can be trained",
     ),
     (
         "ConvTranspose1d",
@@ -336,3 +333,26 @@ def test_rule_and_torch_refuse(
     name: str, settings: dict[str, Any], inputs: tuple[str, ...], code: str, message: str
 ) -> None:
     refused_by_both(name, settings, inputs, code, message)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("Conv2d", CONV),
+        ("Embedding", {"num_embeddings": 9, "embedding_dim": 8}),
+        ("RMSNorm", {"normalized_shape": (8,)}),
+    ],
+)
+@pytest.mark.parametrize("dtype", [torch.int64, torch.uint8])
+def test_parameters_of_integers_are_refused_by_both(
+    name: str, settings: dict[str, Any], dtype: torch.dtype
+) -> None:
+    kind = BUILTIN[name]
+    read = {key: kind.settings[key].kind.read(value) for key, value in settings.items()}
+    told = "only floats of 16 bits or more, or complex numbers, can be trained"
+    with pytest.raises(Mismatch, match=told):
+        kind.instance({**read, "dtype": str(from_torch(dtype))})
+    with pytest.raises(Mismatch, match=told):
+        kind.instance(read, from_torch(dtype))
+    with pytest.raises(RuntimeError):
+        getattr(torch.nn, name)(**settings, dtype=dtype)

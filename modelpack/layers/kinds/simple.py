@@ -133,7 +133,7 @@ class Scalar:
             return Integer().read(value)
         if isinstance(value, str):
             try:
-                return parse_dim(value)
+                return parse_dim(value)  # of 64 bits, as `Integer` is
             except ExpressionError as error:
                 raise ValueError(f"must be {self.describe()}: {error}") from None
         raise refuse(self, value)
