@@ -13,6 +13,7 @@ from modelpack.architecture import Architecture, Block, Inputs, InputSpec, Node,
 from modelpack.assembly import assemble
 from modelpack.budget import DEFAULT_BUDGET, Budget
 from modelpack.collector import collector_paused
+from modelpack.dims import TooComplex
 from modelpack.errors import ArchitectureError, Problem, raise_if_any
 from modelpack.inference import Inference
 from modelpack.layers import BUILTIN, LayerType
@@ -74,6 +75,9 @@ def _network(architecture: Architecture, problems: Problems, budget: Budget) -> 
         main = inference.body("", {}, (), inputs, 0)
     except Mismatch as error:
         problems.add(error.code, error.message, architecture.main.place, "inputs", error.hint)
+        return None
+    except TooComplex as error:
+        problems.add("MP335", str(error), architecture.main.place, "inputs")
         return None
     if main is None:
         return None

@@ -134,18 +134,15 @@ class Inference:
         """The block's own tensors; their values stand behind the inputs."""
         entries: list[TensorEntry] = []
         for name, told in run.block.tensors.items():
-            shape = resolve(told.shape, run.scope.constants)
-            if not isinstance(shape, tuple) or not all(type(size) is int for size in shape):
+            sizes = _fixed(told.shape, run.scope.constants)
+            if sizes is None:
+                shown = ", ".join(map(str, told.shape))
                 self._problems.add(
-                    "MP318",
-                    f"its shape must be fixed, not [{', '.join(map(str, told.shape))}]",
-                    told.place,
-                    f"{run.path}{name}",
+                    "MP318", f"its shape must be fixed, not [{shown}]", told.place, f"{run.path}{name}"
                 )
                 run.values.append(None)
                 continue
             dtype = told.dtype or self._architecture.dtype
-            sizes = tuple(size for size in shape if isinstance(size, int))
             run.values.append(_Value([len(run.values)], [TensorSpec(dtype, sizes)]))
             grad = told.is_parameter and not told.frozen and TensorSpec(dtype, ()).is_floating
             entries.append(
@@ -324,6 +321,16 @@ class Inference:
 
 
 _WHICH_REPETITION = "of a repeated layer name one repetition, such as layer1.0"
+
+
+def _fixed(shape: tuple[Dim, ...], constants: Mapping[str, Literal]) -> tuple[int, ...] | None:
+    """`shape` with arguments put in, if that makes sizes."""
+    try:
+        known = [resolve(dim, constants) for dim in shape]
+    except (ValueError, TooComplex):
+        return None
+    sizes = tuple(size for size in known if type(size) is int and size >= 0)
+    return sizes if len(sizes) == len(shape) else None
 
 
 def _name_of(slot: Slot, run: _Run) -> str:

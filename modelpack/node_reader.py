@@ -18,6 +18,8 @@ _COMMON = ("inputs", "repeat", "frozen", "init")
 _RESERVED = ("take", "outputs", "rename", "reset", "shared", "when")
 _COUNT = Integer(minimum=1)
 _LONGEST_REFERENCE = 256
+_MOST_MISTYPED = 16
+"""Unknown settings that are compared with missing ones."""
 _Action = Apply | Use | Call
 
 
@@ -123,13 +125,16 @@ class NodeReader:
                 continue
             if not same(read, setting.default):
                 found[name] = read
-        mistyped = {
-            near for name in given.entries if name not in declared for near in [nearest(name, declared)]
-        }
-        for name in kind.required:
-            if name not in given.entries and name not in mistyped:
-                self._problems.add("MP208", f"{kind.name} needs {name}", (given.line, given.column), path)
+        for name in self._missing(kind, given):
+            self._problems.add("MP208", f"{kind.name} needs {name}", (given.line, given.column), path)
         return found
+
+    def _missing(self, kind: LayerType, given: source.Mapping) -> list[str]:
+        """The required settings that are absent, less those that an unknown one was meant to be: that has been told."""
+        missing = [name for name in kind.required if name not in given.entries]
+        unknown = [name for name in given.entries if name not in kind.settings] if missing else []
+        meant = {nearest(name, missing) for name in unknown[:_MOST_MISTYPED]}
+        return [name for name in missing if name not in meant]
 
     def _setting(self, setting: Setting, value: source.Value) -> SettingValue:
         if isinstance(value, source.Mapping) and value.entries.keys() == {"train", "eval"}:
