@@ -168,7 +168,9 @@ def few_axes(sizes: Sequence[Dim], setting: str | None = None) -> Sequence[Dim]:
         Mismatch: they are more than `MOST_AXES`.
     """
     if len(sizes) > MOST_AXES:
-        raise Mismatch(f"a tensor has at most {MOST_AXES} axes, not {len(sizes)}", code="MP302", setting=setting)
+        raise Mismatch(
+            f"a tensor has at most {MOST_AXES} axes, not {len(sizes)}", code="MP302", setting=setting
+        )
     return sizes
 
 
