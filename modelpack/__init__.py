@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from modelpack.backends.torch.save import save
     from modelpack.errors import (
         ArchitectureError,
+        BuildError,
         CaptureError,
+        CaptureWarning,
         ModelpackError,
         PackError,
         Place,
@@ -33,7 +35,9 @@ __version__ = "0.1.0"
 __all__ = [
     "Architecture",
     "ArchitectureError",
+    "BuildError",
     "CaptureError",
+    "CaptureWarning",
     "ModelpackError",
     "OpenPack",
     "PackError",
@@ -49,7 +53,9 @@ __all__ = [
 _HOMES = {
     "Architecture": "modelpack.architecture",
     "ArchitectureError": "modelpack.errors",
+    "BuildError": "modelpack.errors",
     "CaptureError": "modelpack.errors",
+    "CaptureWarning": "modelpack.errors",
     "ModelpackError": "modelpack.errors",
     "OpenPack": "modelpack.api",
     "PackError": "modelpack.errors",

@@ -14,6 +14,7 @@ __all__ = [
     "ArchitectureError",
     "BuildError",
     "CaptureError",
+    "CaptureWarning",
     "ModelpackError",
     "PackError",
     "Place",
@@ -265,6 +266,10 @@ class PackError(ModelpackError):
 
 class CaptureError(ModelpackError):
     """A live model can't be carried exactly (6xx)."""
+
+
+class CaptureWarning(UserWarning):
+    """Something of the model that the pack will not have, and says so itself (`modes: [eval]`)."""
 
 
 class BuildError(ModelpackError):

@@ -11,8 +11,8 @@ from torch import nn
 from torch.nn.utils import parametrizations
 
 import modelpack
-from modelpack.backends.torch.capture import CaptureWarning, capture
-from modelpack.errors import CaptureError
+from modelpack.backends.torch.capture import capture
+from modelpack.errors import CaptureError, CaptureWarning
 
 
 class Inner(nn.Module):

@@ -11,11 +11,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from modelpack.backends.torch.capture import Captured, CaptureWarning, capture
+from modelpack.backends.torch.capture import Captured, capture
 from modelpack.backends.torch.capture.failures import failure
 from modelpack.backends.torch.capture.free import Dynamic
 from modelpack.backends.torch.capture.verify import NotFree, Tolerance, Verified, verify
 from modelpack.backends.torch.dtypes import from_torch
+from modelpack.errors import CaptureWarning
 from modelpack.manifest import Manifest
 from modelpack.match import stored_names
 from modelpack.pack import TensorData, write_pack

@@ -8,6 +8,5 @@ modes     eval and train joined
 """
 
 from modelpack.backends.torch.capture.capture import Captured, capture
-from modelpack.backends.torch.capture.failures import CaptureWarning
 
-__all__ = ["CaptureWarning", "Captured", "capture"]
+__all__ = ["Captured", "capture"]

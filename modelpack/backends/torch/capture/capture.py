@@ -13,7 +13,7 @@ from torch import nn
 
 from modelpack.architecture import Architecture
 from modelpack.backends.torch.capture.blocks import Emitter
-from modelpack.backends.torch.capture.failures import CaptureWarning, failure
+from modelpack.backends.torch.capture.failures import failure
 from modelpack.backends.torch.capture.free import Dynamic, Wishes, free_names, named_marks
 from modelpack.backends.torch.capture.layers import is_layer, ports_of_result
 from modelpack.backends.torch.capture.modes import Difference, join
@@ -23,7 +23,7 @@ from modelpack.backends.torch.capture.stand_ins import stand_in
 from modelpack.backends.torch.capture.state import State, refuse_what_is_hidden, state_of
 from modelpack.backends.torch.capture.tracing import Trace, arguments_of, mode_of, trace
 from modelpack.backends.torch.capture.values import Constant, Described, Opaque, map_tensors, tensors_of
-from modelpack.errors import CaptureError
+from modelpack.errors import CaptureError, CaptureWarning
 
 __all__ = ["Captured", "capture"]
 

@@ -15,14 +15,10 @@ from modelpack.errors import CaptureError, Problem
 if TYPE_CHECKING:
     from modelpack.backends.torch.capture.tracing import ModuleCall
 
-__all__ = ["CaptureWarning", "failure", "source_line", "told_by_export"]
+__all__ = ["failure", "source_line", "told_by_export"]
 
 _FRAME = re.compile(r'File "([^"]+)", line (\d+), in [^\n]*\n\s*([^\n]*)')
 _NOT_THE_USERS = (str(Path(torch.__file__).parent), str(Path(__file__).parents[3]))
-
-
-class CaptureWarning(UserWarning):
-    """Something of the model that the pack will not have, and says so itself (`modes: [eval]`)."""
 
 
 def failure(

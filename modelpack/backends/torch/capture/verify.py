@@ -18,11 +18,11 @@ from torch import nn
 from modelpack.architecture import Architecture
 from modelpack.backends.torch.build import build
 from modelpack.backends.torch.capture.capture import Captured
-from modelpack.backends.torch.capture.failures import CaptureWarning, failure
+from modelpack.backends.torch.capture.failures import failure
 from modelpack.backends.torch.capture.probing import Probe, run_once
 from modelpack.backends.torch.capture.values import tensors_of
 from modelpack.checker import check
-from modelpack.errors import CaptureError
+from modelpack.errors import CaptureError, CaptureWarning
 from modelpack.network import Network
 from modelpack.reader import read
 from modelpack.writer import write

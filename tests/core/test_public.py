@@ -1,0 +1,32 @@
+"""The public names: each is there when asked for, and nothing else is."""
+
+from __future__ import annotations
+
+import pytest
+
+import modelpack
+
+NEEDS_TORCH = {"load", "save"}
+
+
+@pytest.mark.parametrize("name", sorted(set(modelpack.__all__) - NEEDS_TORCH))
+def test_is_there(name):
+    assert getattr(modelpack, name) is getattr(modelpack, name)
+
+
+def test_verbs_are_functions_although_stages_have_like_names():
+    import modelpack.api
+    import modelpack.checker  # noqa: F401  (a stage that could hide the verb)
+
+    assert callable(modelpack.check)
+    assert callable(modelpack.open)
+
+
+def test_what_is_not_there_is_told():
+    with pytest.raises(AttributeError, match="has no attribute 'restore'"):
+        _ = modelpack.restore
+
+
+def test_errors_are_one_family():
+    for name in ("ArchitectureError", "BuildError", "CaptureError", "PackError"):
+        assert issubclass(getattr(modelpack, name), modelpack.ModelpackError)
