@@ -16,7 +16,7 @@ def test_is_there(name):
 
 def test_verbs_are_functions_although_stages_have_like_names():
     import modelpack.api
-    import modelpack.checker  # noqa: F401  (a stage that could hide the verb)
+    import modelpack.checker
 
     assert callable(modelpack.check)
     assert callable(modelpack.open)
