@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from modelpack import archive_layout, digests
+from modelpack import __version__, archive_layout, digests
 from modelpack.atomic import replacing_directory, replacing_file
 from modelpack.files import ARCHITECTURE, MANIFEST, SAMPLES, WEIGHTS, is_pack_file, shard_name
 from modelpack.manifest import FileRecord, Manifest, write_manifest
@@ -22,7 +22,7 @@ __all__ = ["SUFFIX", "Member", "write_members", "write_pack"]
 SUFFIX = ".modelpack"
 """Of a path: it names a single file. Any other path names a directory."""
 
-LIBRARY = "modelpack"
+LIBRARY = f"modelpack {__version__}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
+
 import pytest
 
 import modelpack
+from modelpack.pack import write_pack
 
 NEEDS_TORCH = {"load", "save"}
 
@@ -30,3 +33,9 @@ def test_what_is_not_there_is_told():
 def test_errors_are_one_family():
     for name in ("ArchitectureError", "BuildError", "CaptureError", "PackError"):
         assert issubclass(getattr(modelpack, name), modelpack.ModelpackError)
+
+
+def test_the_version_is_that_of_the_distribution_and_of_packs(tmp_path):
+    written = write_pack(tmp_path / "empty.modelpack", architecture=b"")
+    assert written.library == f"modelpack {modelpack.__version__}"
+    assert version("modelpack-nn") == modelpack.__version__
