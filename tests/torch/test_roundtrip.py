@@ -52,7 +52,7 @@ outputs: {a: twice, b: [lstm.h_n, head]}
 pytestmark = [
     # Random settings make torch complain of much; that a mode is given up is no such thing.
     pytest.mark.filterwarnings("ignore::UserWarning"),
-    pytest.mark.filterwarnings("error::modelpack.backends.torch.capture.CaptureWarning"),
+    pytest.mark.filterwarnings("error::modelpack.errors.CaptureWarning"),
 ]
 
 TYPES = tuple(
