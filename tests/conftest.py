@@ -1,10 +1,14 @@
-"""How long hypothesis searches: 200 examples here, 2,000 with HYPOTHESIS_PROFILE=nightly (`make nightly`)."""
+"""How long hypothesis searches (200 examples; 2,000 with HYPOTHESIS_PROFILE=nightly, as in `make nightly`), and what is told
+at the end of a run: for how many types and cases the contract held."""
 
 from __future__ import annotations
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from modelpack.layers import BUILTIN
 
 # The machine is shared, so no example has a deadline; what must be fast is measured in benchmarks and attacks.
 settings.register_profile(
@@ -12,3 +16,19 @@ settings.register_profile(
 )
 settings.register_profile("nightly", settings.get_profile("default"), max_examples=2_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    passed = [
+        named
+        for report in terminalreporter.stats.get("passed", [])
+        if "tests/contract/" in report.nodeid and (named := _type(report.nodeid))
+    ]
+    if passed:
+        terminalreporter.write_line(f"contract: {len(set(passed))} types, {len(passed)} cases")
+
+
+def _type(nodeid: str) -> str | None:
+    """The type that a case is about: `…::test_x[Conv2d-0]`."""
+    words = nodeid.partition("[")[2].rstrip("]").split("-")
+    return next((word for word in words if word in BUILTIN), None)
