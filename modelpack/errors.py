@@ -191,6 +191,7 @@ CODES: dict[str, str] = {
     "MP730": "the samples don't fit the network",
     "MP731": "the samples' outputs are others",
     "MP732": "the network fails on its samples",
+    "MP740": "a mode that the network isn't carried in",
 }
 # fmt: on
 

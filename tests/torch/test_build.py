@@ -16,7 +16,7 @@ from torch import nn
 from modelpack.backends.torch.bindings import ROWS
 from modelpack.backends.torch.build import build
 from modelpack.backends.torch.rows import ModuleRow
-from modelpack.checker import check
+from modelpack.checker import check, check_text
 from modelpack.errors import BuildError
 from modelpack.reader import read
 from tests.torch.networks import MLP, RESIDUAL, Residual, built
@@ -455,3 +455,22 @@ class Transposed(nn.Linear):
     def __init__(self, in_features: int, out_features: int, bias: bool, **options: Any) -> None:
         super().__init__(out_features, in_features, bias, **options)
         self.bias = nn.Parameter(torch.empty(out_features, **options))
+
+
+def test_a_network_of_one_mode_refuses_the_other():
+    text = """
+modelpack: 1
+name: fixed
+modes: [eval]
+inputs:
+  x: {dtype: float32, shape: [batch, 3]}
+layers:
+  drop: {Dropout: {p: 0.5}}
+"""
+    module = build(check_text(text), "cpu")
+    assert not module.training
+    assert not module.drop.training
+    with pytest.raises(BuildError, match="MP740 the network is carried in eval mode only"):
+        module.train()
+    assert not module.drop.training
+    assert module.eval() is module

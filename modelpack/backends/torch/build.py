@@ -34,7 +34,7 @@ def build(
     rows: Mapping[str, Row] = ROWS,
     tensors: Mapping[str, torch.Tensor] | None = None,
 ) -> nn.Module:
-    """The module that `network` describes, in train mode, with the names that `state_dict` had.
+    """The module that `network` describes, in train mode if it has one, with the names that `state_dict` had.
 
     `tensors` are all those of the network by their full names, as `fill` gives them. Without, they are made on `device`, where
     their memory is not initialised.
@@ -45,6 +45,10 @@ def build(
     """
     builder = _Builder(rows, empty(network, device) if tensors is None else tensors)
     module = builder.block(network.main, "", outermost=True)
+    modes = network.architecture.modes
+    if isinstance(module, BlockModule) and modes != module._modes:
+        type(module)._modes = modes  # the outermost block's class is its own
+        return module.train("train" in modes)
     # Modules come in train mode, unless told: what is frozen must not, whatever it was copied from.
     return module.train() if builder.has_frozen else module
 

@@ -70,4 +70,5 @@ def load_opened(opened: api.OpenPack, rows: Mapping[str, Row] = ROWS, **options:
         hint = "it is a template: give it weights with `modelpack init`"
         raise BuildError(Problem("MP720", "the pack has no weights", path=str(opened.pack.path), hint=hint))
     tensors = {} if weights is None else fill(network, weights, **options)
-    return build(network, rows=rows, tensors=tensors).eval()
+    module = build(network, rows=rows, tensors=tensors)
+    return module.eval() if "eval" in network.architecture.modes else module

@@ -16,6 +16,7 @@ from torch import nn
 
 from modelpack.backends.torch.boundary import run_checks
 from modelpack.backends.torch.program import DEVICE, Action, Program
+from modelpack.errors import BuildError, Problem
 
 __all__ = ["BlockModule", "Container", "block_class", "descend"]
 
@@ -30,6 +31,8 @@ class BlockModule(nn.Module):
     _program: ClassVar[Program]
     _frozen: ClassVar[tuple[tuple[str, ...], ...]] = ()
     """the ways to submodules that stay in eval mode"""
+    _modes: ClassVar[tuple[str, ...]] = ("train", "eval")
+    """those that the architecture carries; only of the outermost"""
     _switches: ClassVar[tuple[tuple[tuple[str, ...], tuple[dict[str, Any], dict[str, Any]]], ...]] = ()
     """the ways to submodules with settings that differ by mode: their attributes in eval and in train mode"""
 
@@ -68,7 +71,17 @@ class BlockModule(nn.Module):
         return program.result(values, environment)
 
     def train(self, mode: bool = True) -> BlockModule:
-        """As `nn.Module.train`, except that frozen layers stay in eval mode, and settings that differ by mode change."""
+        """As `nn.Module.train`, except that frozen layers stay in eval mode, and settings that differ by mode change.
+
+        Raises:
+            BuildError: MP740 the architecture doesn't carry this mode (`modes: [eval]`).
+        """
+        name = "train" if mode else "eval"
+        if name not in self._modes:
+            told = (
+                f"the network is carried in {' and '.join(self._modes)} mode only, it can't go to {name} mode"
+            )
+            raise BuildError(Problem("MP740", told, hint="what the other mode does was not saved with it"))
         super().train(mode)
         for way in self._frozen:
             descend(self, way).eval()
