@@ -85,7 +85,7 @@ def _joined(run: _Run, evaluation: Architecture) -> tuple[Architecture, Mapping[
 
 
 def _only_evaluation(architecture: Architecture, why: str) -> Architecture:
-    warnings.warn(f"captured for evaluation only (modes: [eval]): {why}", CaptureWarning, stacklevel=4)
+    warnings.warn(f"captured for evaluation only (modes: [eval]): {why}", CaptureWarning, stacklevel=6)
     return replace(architecture, modes=("eval",))
 
 

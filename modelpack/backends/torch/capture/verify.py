@@ -86,7 +86,7 @@ def verify(
         difference = beside.difference_in_training(args, dict(kwargs))
         if difference is not None:
             warnings.warn(
-                f"captured for evaluation only (modes: [eval]): {difference}", CaptureWarning, stacklevel=3
+                f"captured for evaluation only (modes: [eval]): {difference}", CaptureWarning, stacklevel=4
             )
             architecture = replace(architecture, modes=("eval",))
     text, network = _as_text(architecture)
