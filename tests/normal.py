@@ -67,7 +67,7 @@ class _Walk:
         kind = leaf.eval.type
         if _gives_its_input(leaf.eval):
             return given[0]
-        settings = tuple(self.told(vars(layer)) for layer in (leaf.train, leaf.eval))
+        settings = tuple(self.told(_meant(layer)) for layer in (leaf.train, leaf.eval))
         self.steps.append(Flat(kind.name, name, settings, tuple(given), kind.is_operation))
         return Value(f"step {len(self.steps) - 1}")
 
@@ -78,6 +78,17 @@ class _Walk:
         if isinstance(value, tuple):
             return "[" + ", ".join(map(self.told, value)) + "]"
         return str(substitute(value, self.names)) if isinstance(value, Expr) else repr(value)
+
+
+def _meant(layer: Layer) -> dict[str, Any]:
+    """The settings less those that say nothing beside the others, which torch's modules can't tell apart."""
+    told = dict(vars(layer))
+    if told.get("affine") is False or told.get("elementwise_affine") is False:
+        told.pop("bias", None)  # there is no affine map that could have one
+    stride = layer.type.settings.get("stride")
+    if stride is not None and stride.default is None and told["stride"] == told["kernel_size"]:
+        told["stride"] = None  # a pool's default
+    return told
 
 
 def _gives_its_input(layer: Layer) -> bool:
