@@ -146,7 +146,7 @@ has its doubts about quotients, for instance whether `length // 2` are the 6 cha
 
 def runnable(kind: LayerType) -> bool:
     """Types that a random network may use: with tensors in and out, and no numbers that must fit one another by luck."""
-    return bool(kind.ports) and kind.name not in UNSUITED
+    return kind.cls.__module__.startswith("modelpack.") and bool(kind.ports) and kind.name not in UNSUITED
 
 
 UNSUITED = frozenset(
