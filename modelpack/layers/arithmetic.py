@@ -286,7 +286,7 @@ class Clamp(Layer):
         return of_result(elementwise(input, *bounds), NUMBERS)
 
 
-def _fused(name: str, doc: str, accepts: frozenset[DType]) -> type[Layer]:
+def _fused(name: str, doc: str, accepts: frozenset[DType], factors: frozenset[DType]) -> type[Layer]:
     @operation(source=aten(f"torch.{name}"), name=name)
     class Fused(Layer):
         __doc__ = f"{doc}\n\nShapes: all three broadcast."
@@ -310,8 +310,10 @@ def _fused(name: str, doc: str, accepts: frozenset[DType]) -> type[Layer]:
     return Fused
 
 
-AddCMul = _fused("addcmul", "``input + value * tensor1 * tensor2``.", ARITHMETIC)
-AddCDiv = _fused("addcdiv", "``input + value * tensor1 / tensor2``, not of integers.", FLOATS | COMPLEX)
+AddCMul = _fused("addcmul", "``input + value * tensor1 * tensor2``.", ARITHMETIC, ARITHMETIC | BOOLEAN)
+AddCDiv = _fused(
+    "addcdiv", "``input + value * tensor1 / tensor2``, not of integers.", FLOATS | COMPLEX, FLOATS | COMPLEX
+)
 
 
 @operation(source=aten("torch.lerp"), name="lerp")
