@@ -301,9 +301,8 @@ def _fused(name: str, doc: str, accepts: frozenset[DType], factors: frozenset[DT
 
         def infer(self, input: TensorSpec, tensor1: TensorSpec, tensor2: TensorSpec) -> TensorSpec:
             result = of_result(elementwise(input, tensor1, tensor2), accepts)
-            of_result(
-                elementwise(tensor1, tensor2), accepts
-            )  # torch divides no integers, whatever they are added to
+            # torch divides no integers, whatever they are added to.
+            of_result(elementwise(tensor1, tensor2), factors)
             scaled(result, "value", self.value)
             return result
 
