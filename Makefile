@@ -15,7 +15,7 @@ PIP_OPTIONS := --disable-pip-version-check --constraint constraints.txt
 # The tests run side by side; a second level of threads below them only makes each slower.
 export OMP_NUM_THREADS = 1
 
-.PHONY: demo test core-test torch-test check bench generate nightly clean
+.PHONY: demo test core-test torch-test check bench coverage generate nightly clean
 .DELETE_ON_ERROR:
 
 demo: $(STAMP)
@@ -42,7 +42,11 @@ generate: $(STAMP)
 
 # The figures of the project: each benchmark measures its sides in one run and prints ratios.
 bench: $(STAMP)
-	for file in benchmarks/*.py; do case $$file in */_*) ;; *) $(BIN)/python $$file || exit 1 ;; esac; done
+	for file in benchmarks/*.py; do case $$file in */_*|*/coverage.py) ;; *) $(BIN)/python $$file || exit 1 ;; esac; done
+
+# Every network of the zoo (benchmarks/zoo) through save and load in a process of its own: about half an hour on two cores.
+coverage: $(STAMP)
+	$(BIN)/python benchmarks/coverage.py
 
 # The searches of hypothesis at full length.
 nightly: $(STAMP)

@@ -1,0 +1,82 @@
+"""Second process of a case: has torch and modelpack only, loads the pack and compares what it does with what was noted.
+
+python -m benchmarks.zoo.loading folder      -> loading.json in the folder
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+_LIBRARIES = ("torchvision", "timm", "transformers", "benchmarks.zoo.of_plain")
+
+
+class _Refuse:
+    """An import of a library that networks come from fails, as where it isn't installed."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if name.startswith(_LIBRARIES):
+            raise ImportError(f"{name} is not for this process")
+        return None
+
+
+sys.meta_path.insert(0, _Refuse())
+
+import torch  # noqa: E402
+from torch import nn  # noqa: E402
+
+import modelpack  # noqa: E402
+from benchmarks.zoo.observe import (  # noqa: E402
+    buffers_of,
+    names_of,
+    outputs_of,
+    same,
+    train_steps,
+    trained_outputs,
+)
+
+
+def compared(module: nn.Module, expected: dict[str, Any]) -> dict[str, Any]:
+    """Each of the table's questions with its answer; a word where it's no plain yes or no."""
+    found: dict[str, Any] = {"names": names_of(module) == expected["names"]}
+    for kind in ("example", "batch", "size"):
+        runs = [_run(module, run) for run in expected["runs"] if run["kind"] == kind]
+        if runs:
+            found[kind] = next((each for each in runs if each is not True), True)
+    if "untrainable" in expected:
+        return found
+    example = expected["runs"][0]["args"], expected["runs"][0]["kwargs"]
+    try:
+        found["train"] = same(trained_outputs(module, *example), expected["trained"])
+        found["buffers"] = same(buffers_of(module), expected["buffers"])
+        losses = train_steps(module, *example)
+        found["steps"] = same(losses, expected["losses"]) or f"{losses} instead of {expected['losses']}"
+    except modelpack.BuildError as refusal:
+        found["train"] = found["steps"] = f"refused: {refusal}"
+    return found
+
+
+def _run(module: nn.Module, run: dict[str, Any]) -> bool | str:
+    try:
+        outputs = outputs_of(module, run["args"], run["kwargs"])
+    except Exception as error:  # honest: it says that it can't
+        return f"refused: {type(error).__name__}: {error}"[:500]
+    return same(outputs, run["outputs"]) or "differs"
+
+
+def main(folder: Path) -> None:
+    module = modelpack.load(folder / "net.modelpack")
+    told = compared(module, torch.load(folder / "expected.pt"))
+    told["strangers"] = sorted(name for name in sys.modules if name.startswith(_LIBRARIES))
+    (folder / "loading.json").write_text(json.dumps(told))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

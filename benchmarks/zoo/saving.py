@@ -1,0 +1,117 @@
+"""First process of a case: makes the network as its library gives it, saves it, and notes what it does.
+
+python -m benchmarks.zoo.saving library/name folder      -> net.modelpack, expected.pt, saving.json in the folder
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.export import Dim
+
+import modelpack
+from benchmarks.zoo.case import Case
+from benchmarks.zoo.cases import ZOO
+from benchmarks.zoo.observe import buffers_of, names_of, outputs_of, same, train_steps, trained_outputs
+
+_BATCH, _OTHER_BATCH = 2, 3
+
+
+def made(case: Case) -> nn.Module:
+    """The network with no weight or statistic left at a value (0, 1) that could hide a difference."""
+    torch.manual_seed(0)
+    model = case.make()
+    for name, each in model.state_dict().items():
+        if each.is_floating_point():
+            each.add_(torch.rand_like(each) * 0.1 if "var" in name else torch.randn_like(each) * 0.01)
+    return model
+
+
+def export_seconds(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> float | None:
+    """What `torch.export` alone takes, with every axis left to it."""
+
+    def free(value: Any) -> Any:
+        if isinstance(value, torch.Tensor):
+            return dict.fromkeys(range(value.dim()), Dim.AUTO)
+        return type(value)(map(free, value)) if isinstance(value, tuple | list) else None
+
+    start = time.perf_counter()
+    try:
+        shapes = (tuple(map(free, args)), {name: free(each) for name, each in kwargs.items()})
+        torch.export.export(model.eval(), args, kwargs, dynamic_shapes=_bound(model, *shapes), strict=False)
+    except Exception:  # what it can't follow has no time
+        return None
+    return time.perf_counter() - start
+
+
+def _bound(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    import inspect
+
+    return dict(inspect.signature(model.forward).bind(*args, **kwargs).arguments)
+
+
+def expected(case: Case, model: nn.Module) -> dict[str, Any]:
+    """What the original does, in the order in which the loaded network is asked the same."""
+    torch.manual_seed(1)
+    example = case.given(_BATCH, case.size)
+    runs: list[dict[str, Any]] = []
+    for kind, batch, size in [
+        ("example", _BATCH, case.size),
+        ("batch", _OTHER_BATCH, case.size),
+        *(("size", _BATCH, other) for other in case.others),
+        *(("size", _OTHER_BATCH, other) for other in case.others),
+    ]:
+        args, kwargs = example if kind == "example" else case.given(batch, size)
+        try:
+            outputs = outputs_of(model, args, kwargs)
+        except Exception:  # the original takes no such input
+            continue
+        runs.append({"kind": kind, "args": args, "kwargs": dict(kwargs), "outputs": outputs})
+    found: dict[str, Any] = {"runs": runs, "names": names_of(model)}
+    try:
+        found["trained"] = trained_outputs(model, *example)
+        found["buffers"] = buffers_of(model)
+        found["losses"] = train_steps(model, *example)
+    except Exception as error:  # it can't be trained by itself (needs labels, or has no gradient)
+        found["untrainable"] = f"{type(error).__name__}: {error}"
+    found["modes_differ"] = "trained" in found and not same(found["trained"], runs[0]["outputs"])
+    return found
+
+
+def main(name: str, folder: Path) -> None:
+    case = ZOO[name]
+    model = made(case)
+    torch.manual_seed(1)
+    args, kwargs = case.given(_BATCH, case.size)
+    torch.export.export(
+        nn.Linear(2, 2), (torch.zeros(2, 2),), strict=False
+    )  # so that nobody pays for the first time
+    told: dict[str, Any] = {"parameters": sum(each.numel() for each in model.parameters())}
+    told["export"] = export_seconds(model, args, dict(kwargs))
+    model.train()
+    start = time.perf_counter()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", modelpack.CaptureWarning)
+        try:
+            modelpack.save(model, folder / "net.modelpack", args, kwargs, samples=True)
+        except modelpack.ModelpackError as error:
+            told["refused"] = str(error)
+    told["save"] = time.perf_counter() - start
+    told["warnings"] = [str(each.message) for each in caught if each.category is modelpack.CaptureWarning]
+    if "refused" not in told:
+        text = modelpack.open(folder / "net.modelpack").architecture.to_yaml()
+        told["bytes"], told["lines"] = len(text.encode()), text.count("\n")
+        (folder / "architecture.yaml").write_text(text)
+        torch.save(expected(case, model), folder / "expected.pt")
+    (folder / "saving.json").write_text(json.dumps(told))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]))
