@@ -121,6 +121,10 @@ TESTS = (
     _test("isnan", "Whether the element is not a number.", COUNTABLE | COMPLEX),
     _test("isinf", "Whether the element is infinite.", COUNTABLE | COMPLEX),
     _test("isfinite", "Whether the element is a finite number.", COUNTABLE | COMPLEX),
+    _test("isreal", "Whether the element has no imaginary part.", COUNTABLE | COMPLEX),
+    _test("isposinf", "Whether the element is infinite and positive.", COUNTABLE),
+    _test("isneginf", "Whether the element is infinite and negative.", COUNTABLE),
+    _test("signbit", "Whether the sign is minus, of -0.0 too.", COUNTABLE),
 )
 
 

@@ -28,6 +28,8 @@ __all__ = [
     "TO_FLOATS",
     "UNCHANGED",
     "PReLU",
+    "Round",
+    "to_floats",
 ]
 
 _ANY = frozenset(DType)
@@ -85,7 +87,6 @@ UNCHANGED = (
     ),
     _same("ceil", "The smallest integer that isn't below the element.", _ROUNDED, "torch.ceil"),
     _same("floor", "The largest integer that isn't above the element.", _ROUNDED, "torch.floor"),
-    _same("round", "The nearest integer, the even one of two.", _ROUNDED, "torch.round"),
     _same("trunc", "The element without its fraction.", _ROUNDED, "torch.trunc"),
     _same("frac", "The fraction of the element.", FLOATS, "torch.frac"),
     _same("clone", "A copy.", _ANY, "torch.clone"),
@@ -163,10 +164,34 @@ SETTINGS = (
 )
 
 
-def _to_floats(name: str, doc: str, accepts: frozenset[DType]) -> type[Layer]:
+@operation(source=aten("torch.round"), name="round")
+class Round(Layer):
+    """The nearest integer, the even one of two; with `decimals`, the nearest number with so many digits after the point.
+
+    Shapes: any, unchanged.
+    """
+
+    decimals: int = setting(
+        Integer(),
+        "digits after the point; below 0, zeros before it, and other than 0 for floats only",
+        default=0,
+    )
+
+    examples = (
+        example("float32[batch, 7]"),
+        example("int64[batch]"),
+        example("float64[batch, 3]", decimals=2),
+        example("float32[]", decimals=-1),
+    )
+
+    def infer(self, input: TensorSpec) -> TensorSpec:
+        return of_dtypes(input, FLOATS if self.decimals else _ROUNDED)
+
+
+def to_floats(name: str, doc: str, accepts: frozenset[DType], source: str | None = None) -> type[Layer]:
     """A function of each element whose result isn't an integer: integers count as float32."""
 
-    @operation(source=aten(f"torch.{name}"), name=name)
+    @operation(source=source or aten(f"torch.{name}"), name=name)
     class ToFloats(Layer):
         __doc__ = f"{doc}\n\nShapes: any, unchanged; integers give float32."
         examples = tuple(map(example, ("float32[batch, 7]", "float64[]", "int64[batch, 3]")))
@@ -182,26 +207,26 @@ def _to_floats(name: str, doc: str, accepts: frozenset[DType]) -> type[Layer]:
 _WITH_COMPLEX = COUNTABLE | COMPLEX
 
 TO_FLOATS = (
-    _to_floats("exp", "``e ** x``.", _WITH_COMPLEX),
-    _to_floats("expm1", "``e ** x - 1``, exact for small x.", _WITH_COMPLEX),
-    _to_floats("log", "The natural logarithm.", _WITH_COMPLEX),
-    _to_floats("log1p", "``log(1 + x)``, exact for small x.", _WITH_COMPLEX),
-    _to_floats("log2", "The logarithm to base 2.", _WITH_COMPLEX),
-    _to_floats("log10", "The logarithm to base 10.", _WITH_COMPLEX),
-    _to_floats("sqrt", "The square root.", _WITH_COMPLEX),
-    _to_floats("rsqrt", "1 over the square root.", _WITH_COMPLEX),
-    _to_floats("reciprocal", "``1 / x``.", _WITH_COMPLEX),
-    _to_floats("sin", "The sine of an angle in radians.", _WITH_COMPLEX),
-    _to_floats("cos", "The cosine of an angle in radians.", _WITH_COMPLEX),
-    _to_floats("tan", "The tangent of an angle in radians.", _WITH_COMPLEX),
-    _to_floats("asin", "The angle, in radians, of which the element is the sine.", _WITH_COMPLEX),
-    _to_floats("acos", "The angle, in radians, of which the element is the cosine.", _WITH_COMPLEX),
-    _to_floats("atan", "The angle, in radians, of which the element is the tangent.", _WITH_COMPLEX),
-    _to_floats("sinh", "The hyperbolic sine.", _WITH_COMPLEX),
-    _to_floats("cosh", "The hyperbolic cosine.", _WITH_COMPLEX),
-    _to_floats("tanh", "The hyperbolic tangent.", _WITH_COMPLEX),
-    _to_floats("sigmoid", "``1 / (1 + exp(-x))``.", _WITH_COMPLEX),
-    _to_floats("erf", "The error function.", COUNTABLE),
+    to_floats("exp", "``e ** x``.", _WITH_COMPLEX),
+    to_floats("expm1", "``e ** x - 1``, exact for small x.", _WITH_COMPLEX),
+    to_floats("log", "The natural logarithm.", _WITH_COMPLEX),
+    to_floats("log1p", "``log(1 + x)``, exact for small x.", _WITH_COMPLEX),
+    to_floats("log2", "The logarithm to base 2.", _WITH_COMPLEX),
+    to_floats("log10", "The logarithm to base 10.", _WITH_COMPLEX),
+    to_floats("sqrt", "The square root.", _WITH_COMPLEX),
+    to_floats("rsqrt", "1 over the square root.", _WITH_COMPLEX),
+    to_floats("reciprocal", "``1 / x``.", _WITH_COMPLEX),
+    to_floats("sin", "The sine of an angle in radians.", _WITH_COMPLEX),
+    to_floats("cos", "The cosine of an angle in radians.", _WITH_COMPLEX),
+    to_floats("tan", "The tangent of an angle in radians.", _WITH_COMPLEX),
+    to_floats("asin", "The angle, in radians, of which the element is the sine.", _WITH_COMPLEX),
+    to_floats("acos", "The angle, in radians, of which the element is the cosine.", _WITH_COMPLEX),
+    to_floats("atan", "The angle, in radians, of which the element is the tangent.", _WITH_COMPLEX),
+    to_floats("sinh", "The hyperbolic sine.", _WITH_COMPLEX),
+    to_floats("cosh", "The hyperbolic cosine.", _WITH_COMPLEX),
+    to_floats("tanh", "The hyperbolic tangent.", _WITH_COMPLEX),
+    to_floats("sigmoid", "``1 / (1 + exp(-x))``.", _WITH_COMPLEX),
+    to_floats("erf", "The error function.", COUNTABLE),
 )
 
 

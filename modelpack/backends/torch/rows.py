@@ -19,6 +19,7 @@ __all__ = [
     "OperationRow",
     "Row",
     "Unsupported",
+    "aliases",
     "has_bias",
     "one_for_all",
     "overloads",
@@ -124,3 +125,8 @@ def overloads(operator: str, *names: str) -> tuple[torch._ops.OpOverload, ...]:
     wanted = names or ("default",)
     changed = [name for name in wanted if in_place is not None and name in in_place.overloads()]
     return (*(getattr(functional, name) for name in wanted), *(getattr(in_place, name) for name in changed))
+
+
+def aliases(*operators: str) -> tuple[torch._ops.OpOverload, ...]:
+    """The default overloads of ATen operators that are one under several names."""
+    return tuple(each for operator in operators for each in overloads(operator))

@@ -23,10 +23,26 @@ def _where(condition: Any, input: Any, other: Any) -> Any:
 
 ROWS: tuple[Row, ...] = (
     OperationRow("add", torch.add, overloads("add", *_TENSOR_OR_NUMBER)),
-    OperationRow("sub", torch.sub, overloads("sub", *_TENSOR_OR_NUMBER)),
+    OperationRow(
+        "sub",
+        torch.sub,
+        (*overloads("sub", *_TENSOR_OR_NUMBER), *overloads("subtract", *_TENSOR_OR_NUMBER)),
+    ),
     OperationRow("rsub", torch.rsub, overloads("rsub", *_TENSOR_OR_NUMBER)),
-    OperationRow("mul", torch.mul, overloads("mul", *_TENSOR_OR_NUMBER)),
-    OperationRow("div", torch.div, overloads("div", *_TENSOR_OR_NUMBER, "Tensor_mode", "Scalar_mode")),
+    OperationRow(
+        "mul",
+        torch.mul,
+        (*overloads("mul", *_TENSOR_OR_NUMBER), *overloads("multiply", *_TENSOR_OR_NUMBER)),
+    ),
+    OperationRow(
+        "div",
+        torch.div,
+        (
+            *overloads("div", *_TENSOR_OR_NUMBER, "Tensor_mode", "Scalar_mode"),
+            *overloads("divide", *_TENSOR_OR_NUMBER, "Tensor_mode", "Scalar_mode"),
+            *overloads("true_divide", *_TENSOR_OR_NUMBER),
+        ),
+    ),
     OperationRow("floor_divide", torch.floor_divide, overloads("floor_divide", "default", "Scalar")),
     OperationRow("remainder", torch.remainder, overloads("remainder", *_TENSOR_OR_NUMBER)),
     OperationRow("fmod", torch.fmod, overloads("fmod", *_TENSOR_OR_NUMBER)),

@@ -6,10 +6,24 @@ import torch
 
 from modelpack.backends.torch.rows import OperationRow, Row, overloads
 
+_COMPARISONS = {
+    "eq": (),
+    "ne": ("not_equal",),
+    "lt": ("less",),
+    "le": ("less_equal",),
+    "gt": ("greater",),
+    "ge": ("greater_equal",),
+}
+"""Each with the other name that torch has for it."""
+
 ROWS: tuple[Row, ...] = (
     *(
-        OperationRow(name, getattr(torch, name), overloads(name, "Tensor", "Scalar"))
-        for name in ("eq", "ne", "lt", "le", "gt", "ge")
+        OperationRow(
+            name,
+            getattr(torch, name),
+            tuple(each for title in (name, *others) for each in overloads(title, "Tensor", "Scalar")),
+        )
+        for name, others in _COMPARISONS.items()
     ),
     *(
         # `x & y` calls the operator with underscores.
@@ -34,6 +48,10 @@ ROWS: tuple[Row, ...] = (
             "isnan",
             "isinf",
             "isfinite",
+            "isreal",
+            "isposinf",
+            "isneginf",
+            "signbit",
         )
     ),
 )
