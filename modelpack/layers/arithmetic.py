@@ -144,6 +144,8 @@ BINARY = (
     _binary("fmod", "What is left of ``input / other``, of the sign of `input`.", NUMBERS),
     _extreme("maximum", "The larger of each pair of elements; NaN where one of them is."),
     _extreme("minimum", "The smaller of each pair of elements; NaN where one of them is."),
+    _extreme("fmax", "The larger of each pair of elements; NaN only where both are."),
+    _extreme("fmin", "The smaller of each pair of elements; NaN only where both are."),
 )
 
 

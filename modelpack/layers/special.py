@@ -11,6 +11,7 @@ from modelpack.tensors import Mismatch, TensorSpec
 
 __all__ = [
     "FREQUENT",
+    "FULL",
     "POLYNOMIALS",
     "RARE",
     "Frexp",
@@ -56,7 +57,7 @@ def _special(name: str, doc: str, accepts: frozenset[DType] = COUNTABLE) -> type
     return to_floats(f"special_{name}", doc, accepts, torch_special(name))
 
 
-_FULL = COUNTABLE - _HALVES
+FULL = COUNTABLE - _HALVES
 """torch has no kernels in half precision for the rarer functions, on any device."""
 
 RARE = (
@@ -65,21 +66,21 @@ RARE = (
     _special("i1", "The modified Bessel function of the first kind, of order 1."),
     _special("i1e", "``exp(-abs(x)) * i1(x)``."),
     _special("ndtr", "The area under the standard normal density up to x."),
-    _special("ndtri", "The number of which the element is `special_ndtr`.", _FULL),
-    _special("log_ndtr", "The logarithm of `special_ndtr`, exact for small x.", _FULL),
-    _special("erfcx", "``exp(x ** 2) * erfc(x)``.", _FULL),
-    _special("airy_ai", "The Airy function Ai.", _FULL),
-    _special("bessel_j0", "The Bessel function of the first kind, of order 0.", _FULL),
-    _special("bessel_j1", "The Bessel function of the first kind, of order 1.", _FULL),
-    _special("bessel_y0", "The Bessel function of the second kind, of order 0.", _FULL),
-    _special("bessel_y1", "The Bessel function of the second kind, of order 1.", _FULL),
-    _special("modified_bessel_i0", "The modified Bessel function of the first kind, of order 0.", _FULL),
-    _special("modified_bessel_i1", "The modified Bessel function of the first kind, of order 1.", _FULL),
-    _special("modified_bessel_k0", "The modified Bessel function of the second kind, of order 0.", _FULL),
-    _special("modified_bessel_k1", "The modified Bessel function of the second kind, of order 1.", _FULL),
-    _special("scaled_modified_bessel_k0", "``exp(x) * special_modified_bessel_k0(x)``.", _FULL),
-    _special("scaled_modified_bessel_k1", "``exp(x) * special_modified_bessel_k1(x)``.", _FULL),
-    _special("spherical_bessel_j0", "``sin(x) / x``, 1 at 0.", _FULL),
+    _special("ndtri", "The number of which the element is `special_ndtr`.", FULL),
+    _special("log_ndtr", "The logarithm of `special_ndtr`, exact for small x.", FULL),
+    _special("erfcx", "``exp(x ** 2) * erfc(x)``.", FULL),
+    _special("airy_ai", "The Airy function Ai.", FULL),
+    _special("bessel_j0", "The Bessel function of the first kind, of order 0.", FULL),
+    _special("bessel_j1", "The Bessel function of the first kind, of order 1.", FULL),
+    _special("bessel_y0", "The Bessel function of the second kind, of order 0.", FULL),
+    _special("bessel_y1", "The Bessel function of the second kind, of order 1.", FULL),
+    _special("modified_bessel_i0", "The modified Bessel function of the first kind, of order 0.", FULL),
+    _special("modified_bessel_i1", "The modified Bessel function of the first kind, of order 1.", FULL),
+    _special("modified_bessel_k0", "The modified Bessel function of the second kind, of order 0.", FULL),
+    _special("modified_bessel_k1", "The modified Bessel function of the second kind, of order 1.", FULL),
+    _special("scaled_modified_bessel_k0", "``exp(x) * special_modified_bessel_k0(x)``.", FULL),
+    _special("scaled_modified_bessel_k1", "``exp(x) * special_modified_bessel_k1(x)``.", FULL),
+    _special("spherical_bessel_j0", "``sin(x) / x``, 1 at 0.", FULL),
 )
 
 
@@ -195,7 +196,7 @@ def _polynomial(name: str, doc: str) -> type[Layer]:
             if x is None and n is None:
                 raise Mismatch("needs a tensor as x or as n", code="MP306", port="x")
             result = elementwise(self.x if x is None else x, self.n if n is None else n)
-            return whole_to_float(of_result(result, _FULL))
+            return whole_to_float(of_result(result, FULL))
 
     return Polynomial
 

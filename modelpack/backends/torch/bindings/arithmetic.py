@@ -60,6 +60,8 @@ ROWS: tuple[Row, ...] = (
         (aten.minimum.default, aten.min.other, *overloads("clamp_max", "Tensor")),
         schema={"max": "other"},
     ),
+    OperationRow("fmax", torch.fmax, overloads("fmax")),
+    OperationRow("fmin", torch.fmin, overloads("fmin")),
     OperationRow("where", _where, overloads("where", "self", "ScalarOther", "ScalarSelf", "Scalar")),
     OperationRow("masked_fill", _masked_fill, overloads("masked_fill", *_TENSOR_OR_NUMBER[::-1])),
     OperationRow(
