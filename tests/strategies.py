@@ -161,9 +161,10 @@ UNSUITED = frozenset(
         "index_put",
         "index_select",
     }
-    | {"MaxUnpool1d", "MaxUnpool2d", "MaxUnpool3d", "empty_like", "new_empty", "bernoulli", "multinomial"}
+    | {"MaxUnpool1d", "MaxUnpool2d", "MaxUnpool3d", "empty_like", "new_empty"}
+    | {"bernoulli", "bernoulli_like", "multinomial", "normal", "poisson", "standard_gamma"}
 )
-"""Types whose inputs must hold certain values (indices below a bound), or whose outputs are not determined."""
+"""Types whose inputs must hold certain values (indices below a bound, probabilities), or whose outputs are not determined."""
 
 
 DIVISIONS = frozenset({"div", "floor_divide", "fmod", "remainder"})

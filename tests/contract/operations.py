@@ -14,10 +14,24 @@ from modelpack.dtypes import DType
 from modelpack.layers import BUILTIN, Layer, LayerType
 from modelpack.layers.base import Example
 from modelpack.tensors import TensorSpec
-from tests.contract.cases import canonical, flat
+from tests.contract.cases import canonical, flat, tensors_of
 
 PLACES = frozenset({"index", "index_put", "gather", "scatter", "index_select", "embedding", "one_hot"})
 """Operations whose integers are places, which must lie inside."""
+
+
+PROBABILITIES = frozenset(
+    {"bernoulli", "bernoulli_like", "multinomial", "normal", "poisson", "standard_gamma"}
+)
+"""Operations whose floats are probabilities, or at least not negative."""
+
+
+def values_for(name: str, specs: Sequence[TensorSpec | None]) -> list[torch.Tensor | None]:
+    """Random tensors that are good arguments of an operation."""
+    tensors = tensors_of(specs)
+    if name not in PROBABILITIES:
+        return list(tensors)
+    return [each.sigmoid() if each is not None and each.is_floating_point() else each for each in tensors]
 
 
 def layer_for(kind: LayerType, example: Example, values: dict[str, int]) -> Layer:
@@ -82,4 +96,4 @@ def infer(layer: Layer, inputs: Sequence[TensorSpec | None]) -> list[TensorSpec]
     return list(flat(layer.type.infer(layer, tuple(inputs))))
 
 
-__all__ = ["PLACES", "call", "infer", "layer_for", "operations", "substituted", "tensors_for"]
+__all__ = ["PLACES", "call", "infer", "layer_for", "operations", "substituted", "tensors_for", "values_for"]

@@ -27,7 +27,15 @@ from tests.contract.cases import (
     spec_of,
     tensors_of,
 )
-from tests.contract.operations import call, infer, layer_for, operations, substituted, tensors_for
+from tests.contract.operations import (
+    call,
+    infer,
+    layer_for,
+    operations,
+    substituted,
+    tensors_for,
+    values_for,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -115,8 +123,9 @@ def test_inferred_specs_are_the_real_ones(name: str, number: int, batch: int) ->
     inferred = [bound(each, values) for each in infer(symbolic, example.inputs)]
     layer, inputs = layer_for(kind, example, values), inputs_of(example, batch)
     assert infer(layer, inputs) == inferred, "the rule says something else of sizes that are known"
-    assert [spec_of(each) for each in call(row, layer, tensors_of(inputs))] == inferred
-    meta = [None if each is None else each.to("meta") for each in tensors_of(inputs)]
+    values = values_for(name, inputs)
+    assert [spec_of(each) for each in call(row, layer, values)] == inferred
+    meta = [None if each is None else each.to("meta") for each in values]
     if name != "histc":  # it counts, which takes values
         assert [spec_of(each) for each in call(row, layer, meta, "meta")] == inferred
 
@@ -132,7 +141,7 @@ def test_every_setting_takes_another_value_than_its_default_in_an_example(name: 
 @each_example
 def test_functions_leave_their_inputs_as_they_are(name: str, number: int) -> None:
     example = BUILTIN[name].examples[number]
-    inputs = tensors_of(inputs_of(example, 2))
+    inputs = values_for(name, inputs_of(example, 2))
     before = [None if each is None else bits(each) for each in inputs]
     call(row_of(name), layer_for(BUILTIN[name], example, binding(example, 2)), inputs)
     after = [None if each is None else bits(each) for each in inputs]
@@ -336,6 +345,8 @@ OTHER_DEFAULTS = {
     ("conv1d", "padding"): "'valid', no padding, is this overload's own default",
     ("conv2d", "padding"): "the same",
     ("conv3d", "padding"): "the same",
+    ("bernoulli_like", "p"): "that of one overload; either a number or a tensor is always there",
+    ("normal", "std"): "that of one overload",
 }
 """Defaults of an overload that aren't the declaration's; capture stores them, as it reads every argument of a schema."""
 

@@ -13,6 +13,7 @@ import torch
 from modelpack.api import OpenPack
 from modelpack.backends.torch.dtypes import to_torch
 from modelpack.backends.torch.load import load_opened
+from modelpack.backends.torch.seed import seeded
 from modelpack.dims import evaluate, name_of, symbols
 from modelpack.errors import BuildError, ModelpackError, Problem
 from modelpack.network import Again, Body, Child, Network, Specs, Step
@@ -38,7 +39,7 @@ class SampleRun:
 
 def run_samples(opened: OpenPack, samples: Weights) -> SampleRun:
     """Run the network on the samples' inputs and compare with their outputs, as closely as `torch.testing` has it for the dtype
-    (another processor adds up in another order).
+    (another processor adds up in another order). Random numbers are drawn from the seed with which `save` made the samples.
 
     Raises:
         BuildError: MP730 there are too few inputs or too many outputs; MP731 outputs differ, each named; MP732 running fails, or
@@ -47,7 +48,7 @@ def run_samples(opened: OpenPack, samples: Weights) -> SampleRun:
     with _failures_told():
         _check_sizes(opened.network, samples)
     module = load_opened(opened)
-    with _failures_told(), torch.no_grad():
+    with _failures_told(), torch.no_grad(), seeded():
         inputs, wanted = _numbered(samples, "input"), _numbered(samples, "output")
         values = iter(inputs)
         arguments = [_filled(specs, values) for specs in opened.network.inputs.values()]

@@ -90,12 +90,7 @@ class Mutations:
                     continue
                 for used in user.all_input_nodes:
                     made_before = order.get(used, -1) < _last_before(changes, user, order)
-                    if (
-                        made_before
-                        and storage is not None
-                        and _storage(used) == storage
-                        and self._base(used) is not base
-                    ):
+                    if made_before and _shares(used, storage) and self._base(used) is not base:
                         raise failure(
                             "MP607",
                             f"{changes[0].target} changes a tensor of which another view is used afterwards",
@@ -107,6 +102,11 @@ class Mutations:
 
 def _last_before(changes: list[fx.Node], user: fx.Node, order: Mapping[fx.Node, int]) -> int:
     return max((order[each] for each in changes if order[each] < order[user]), default=-1)
+
+
+def _shares(node: fx.Node, storage: StorageWeakRef | None) -> bool:
+    own = _storage(node)  # a size has none
+    return own is not None and storage is not None and own == storage
 
 
 def _storage(node: fx.Node) -> StorageWeakRef | None:

@@ -18,11 +18,10 @@ from modelpack.architecture import Inputs, InputSpec
 from modelpack.backends.torch.capture.free import named_marks
 from modelpack.backends.torch.capture.tracing import arguments_of, mode_of
 from modelpack.backends.torch.capture.values import map_tensors, tensors_of
+from modelpack.backends.torch.seed import seeded
 from modelpack.dims import Dim, Expr, evaluate, symbols
 
 __all__ = ["Probe", "run_once"]
-
-_SEED = 20240229
 
 
 def run_once(
@@ -31,8 +30,7 @@ def run_once(
     """The outputs from one seed, on inputs and buffers of its own: a run leaves no trace."""
     args, kwargs = map_tensors(lambda tensor: tensor.detach().clone(), (args, kwargs))
     buffers = {name: each.clone() for name, each in module.named_buffers()}
-    with mode_of(module, training=training), torch.random.fork_rng(), torch.set_grad_enabled(training):
-        torch.manual_seed(_SEED)
+    with mode_of(module, training=training), seeded(), torch.set_grad_enabled(training):
         return tensors_of(functional_call(module, buffers, args, kwargs))
 
 
