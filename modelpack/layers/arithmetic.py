@@ -32,6 +32,8 @@ __all__ = [
     "RSub",
     "Sub",
     "Where",
+    "no_booleans",
+    "scaled",
 ]
 
 _SHAPES = "Shapes: broadcast."
@@ -69,14 +71,19 @@ def _summed(name: str, doc: str, accepts: frozenset[DType]) -> type[Layer]:
             second = self.other if other is None else other
             result = of_result(elementwise(input, second), accepts)
             if name != "add":
-                _no_booleans(input, second)
+                no_booleans(input, second)
             scaled(result, "alpha", self.alpha)
             return result
 
     return Sum
 
 
-def _no_booleans(*operands: object) -> None:
+def no_booleans(*operands: object) -> None:
+    """Refuse truth values, which torch doesn't subtract.
+
+    Raises:
+        Mismatch: an operand is one.
+    """
     for each in operands:
         if isinstance(each, bool) or (isinstance(each, TensorSpec) and each.dtype is DType.BOOL):
             raise Mismatch(

@@ -22,6 +22,9 @@ __all__ = [
     "LogSumExp",
     "Norm",
     "Prod",
+    "nonempty",
+    "one_along",
+    "real",
 ]
 
 _AXES = Axes(all_by_default=True)
@@ -43,7 +46,9 @@ def nonempty(x: TensorSpec, axes: tuple[int, ...]) -> None:
         raise Mismatch(f"there is no element to choose in its input {x}", code="MP307")
 
 
-def _sum(name: str, doc: str, accepts: frozenset[DType]) -> type[Layer]:
+def _sum(
+    name: str, doc: str, accepts: frozenset[DType], inputs: frozenset[DType] = frozenset(DType)
+) -> type[Layer]:
     @operation(source=aten(f"torch.{name}"), name=name)
     class Sum(Layer):
         __doc__ = f"{doc}\n\n{_SHAPES}"
@@ -59,7 +64,7 @@ def _sum(name: str, doc: str, accepts: frozenset[DType]) -> type[Layer]:
         )
 
         def infer(self, input: TensorSpec) -> TensorSpec:
-            result = reduced(input, axes_of(input, self.dim), self.keepdim)
+            result = reduced(of_dtypes(input, inputs), axes_of(input, self.dim), self.keepdim)
             if self.dtype is not None:
                 return of_dtypes(result.with_dtype(self.dtype), accepts)
             of_dtypes(result, accepts)
@@ -76,6 +81,8 @@ def _counted(dtype: DType) -> DType:
 SUMS = (
     _sum("sum", "The sum; of integers int64.", _SUMMABLE),
     _sum("mean", "The mean.", FLOATS | COMPLEX),
+    _sum("nansum", "The sum of those that aren't NaN; of integers int64.", COUNTABLE, COUNTABLE),
+    _sum("nanmean", "The mean of those that aren't NaN.", FLOATS, FLOATS),
 )
 
 
@@ -149,7 +156,9 @@ def _extreme_of_all(name: str, doc: str) -> type[Layer]:
     return ExtremeOfAll
 
 
-def _extreme_along(name: str, doc: str) -> type[Layer]:
+def one_along(name: str, doc: str, accepts: frozenset[DType] = COUNTABLE - _WIDE) -> type[Layer]:
+    """An operation that picks one element along an axis, and says where it is."""
+
     @operation(source=aten(f"torch.{name}"), name=f"{name}_dim")
     class ExtremeAlong(Layer):
         __doc__ = f"{doc}\n\nShapes: the axis `dim` goes, or becomes 1 with `keepdim`. `indices` are int64."
@@ -165,7 +174,7 @@ def _extreme_along(name: str, doc: str) -> type[Layer]:
         )
 
         def infer(self, input: TensorSpec) -> tuple[TensorSpec, TensorSpec]:
-            axis = axis_or_scalar(of_dtypes(input, COUNTABLE - _WIDE), self.dim)
+            axis = axis_or_scalar(of_dtypes(input, accepts), self.dim)
             nonempty(input, (axis,))
             values = reduced(input, (axis,), self.keepdim)
             return values, values.with_dtype(DType.INT64)
@@ -176,8 +185,8 @@ def _extreme_along(name: str, doc: str) -> type[Layer]:
 EXTREMES_ALONG = (
     _extreme_of_all("max", "The largest of all elements."),
     _extreme_of_all("min", "The smallest of all elements."),
-    _extreme_along("max", "The largest element along an axis, and where it is."),
-    _extreme_along("min", "The smallest element along an axis, and where it is."),
+    one_along("max", "The largest element along an axis, and where it is."),
+    one_along("min", "The smallest element along an axis, and where it is."),
 )
 
 
@@ -253,12 +262,13 @@ def _spread(name: str, doc: str) -> type[Layer]:
 
         def infer(self, input: TensorSpec) -> TensorSpec:
             of_dtypes(input, FLOATS | COMPLEX)
-            return _real(reduced(input, axes_of(input, self.dim), self.keepdim))
+            return real(reduced(input, axes_of(input, self.dim), self.keepdim))
 
     return Spread
 
 
-def _real(x: TensorSpec) -> TensorSpec:
+def real(x: TensorSpec) -> TensorSpec:
+    """`x`, with the dtype of its distances from 0."""
     return x.with_dtype(DType.FLOAT32) if x.dtype is DType.COMPLEX64 else x
 
 
@@ -293,13 +303,13 @@ class Norm(Layer):
             nonempty(input, axes)
         result = reduced(input, axes, self.keepdim)
         if self.dtype is None:
-            return _real(result)
+            return real(result)
         target = of_dtypes(result.with_dtype(self.dtype), FLOATS | COMPLEX)
         if target.dtype.kind is not input.dtype.kind or target.dtype.bits < input.dtype.bits:
             raise Mismatch(
                 f"dtype {self.dtype} is narrower than its input {input}", code="MP306", setting="dtype"
             )
-        return _real(target)
+        return real(target)
 
 
 @operation(source=aten("torch.logsumexp"), name="logsumexp")

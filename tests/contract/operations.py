@@ -22,6 +22,7 @@ PLACES = frozenset({"index", "index_put", "gather", "scatter", "index_select", "
 
 PROBABILITIES = frozenset(
     {"bernoulli", "bernoulli_like", "multinomial", "normal", "poisson", "standard_gamma"}
+    | {"quantile", "nanquantile"}
 )
 """Operations whose floats are probabilities, or at least not negative."""
 

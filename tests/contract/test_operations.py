@@ -73,6 +73,11 @@ STRICTER: dict[str, Callable[[tuple[TensorSpec | None, ...]], bool]] = {
     ),
     # torch compares counts: a scalar is a weight of one channel to it.
     "batch_norm": lambda inputs: any(each is not None and not each.rank for each in inputs[1:]),
+    # torch stretches places of other shapes, and counts the axis from the front of the longer.
+    **dict.fromkeys(
+        ("trapezoid", "cumulative_trapezoid"),
+        lambda inputs: len({each.shape for each in inputs if each is not None}) > 1,
+    ),
     # torch converts a weight without axes.
     "lerp": lambda inputs: len(inputs) == 3 and inputs[2] is not None and not inputs[2].rank,
     # Deprecated likewise, and what a mask picks depends on its values.
@@ -347,6 +352,7 @@ OTHER_DEFAULTS = {
     ("conv3d", "padding"): "the same",
     ("bernoulli_like", "p"): "that of one overload; either a number or a tensor is always there",
     ("normal", "std"): "that of one overload",
+    ("trapezoid", "dx"): "1.0, of the older name `trapz`",
 }
 """Defaults of an overload that aren't the declaration's; capture stores them, as it reads every argument of a schema."""
 
@@ -375,7 +381,10 @@ def test_every_argument_of_an_overload_is_carried_or_fixed(
         if is_tensor:
             assert target in ports, f"{argument.name} of {overload} is no port of {name}"
             optional = "Optional" in str(argument.type) or target in kind.settings or ports[target].variadic
-            assert optional == (not ports[target].required or ports[target].variadic), argument.name
+            lacking = any(argument.name not in _names_of(each) for each in row.overloads)
+            assert optional == (not ports[target].required or ports[target].variadic) or (
+                lacking and not optional
+            ), argument.name
         elif target in kind.settings:
             setting = kind.settings[target]
             if argument.has_default_value() and (name, target) not in OTHER_DEFAULTS:
@@ -392,6 +401,10 @@ def test_every_argument_of_an_overload_is_carried_or_fixed(
         carried.add(target)
     needed = {each.name for each in kind.ports if each.required} | set(kind.required)
     assert needed <= carried
+
+
+def _names_of(overload: torch._ops.OpOverload) -> set[str]:
+    return {argument.name for argument in overload._schema.arguments}
 
 
 def _literal(value: object) -> object:

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from modelpack.backends.torch.rows import OperationRow, Row, overloads
+from modelpack.backends.torch.rows import OperationRow, Row, aliases, overloads
 
 aten = torch.ops.aten
 
@@ -27,14 +27,21 @@ def _linalg_vector_norm(input: Any, ord: float, dim: Any, keepdim: bool, dtype: 
     return torch.linalg.vector_norm(input, ord, dim, keepdim, dtype=dtype)
 
 
-def _correction(value: Any) -> Any:
+def correction(value: Any) -> Any:
     """`unbiased` is a correction by 1, or none; so is a correction that isn't given."""
     return 1.0 if value is None else float(value)
+
+
+def _power(value: Any) -> Any:
+    """A norm whose power isn't given is the Euclidean one."""
+    return 2.0 if value is None else float(value)
 
 
 ROWS: tuple[Row, ...] = (
     OperationRow("sum", torch.sum, overloads("sum", "default", "dim_IntList")),
     OperationRow("mean", torch.mean, overloads("mean", "default", "dim")),
+    OperationRow("nansum", torch.nansum, overloads("nansum")),
+    OperationRow("nanmean", torch.nanmean, overloads("nanmean")),
     OperationRow("prod", _prod, overloads("prod", "default", "dim_int")),
     OperationRow("amax", _amax, overloads("amax")),
     OperationRow("amin", _amin, overloads("amin")),
@@ -52,11 +59,21 @@ ROWS: tuple[Row, ...] = (
             getattr(torch, name),
             overloads(name, "default", "dim", "correction"),
             schema={"unbiased": "correction"},
-            read={"correction": _correction},
+            read={"correction": correction},
         )
         for name in ("var", "std")
     ),
-    OperationRow("linalg_vector_norm", _linalg_vector_norm, overloads("linalg_vector_norm")),
-    OperationRow("logsumexp", torch.logsumexp, overloads("logsumexp")),
+    OperationRow(
+        "linalg_vector_norm",
+        _linalg_vector_norm,
+        (
+            *overloads("linalg_vector_norm"),
+            *overloads("norm", "Scalar", "ScalarOpt_dim", "ScalarOpt_dtype", "ScalarOpt_dim_dtype"),
+            *overloads("frobenius_norm", "dim"),
+        ),
+        schema={"p": "ord"},
+        read={"ord": _power},
+    ),
+    OperationRow("logsumexp", torch.logsumexp, aliases("logsumexp", "special_logsumexp")),
     OperationRow("histc", torch.histc, overloads("histc")),
 )

@@ -1,0 +1,57 @@
+"""Medians, quantiles, running extremes, spreads with means."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from modelpack.backends.torch.bindings.reduction import correction
+from modelpack.backends.torch.rows import OperationRow, Row, overloads
+
+
+def _dist(input: Any, other: Any, p: float) -> Any:
+    return torch.dist(input, other, p)
+
+
+def _trapezoid(y: Any, x: Any, dx: Any, dim: int) -> Any:
+    return torch.trapezoid(y, dx=dx, dim=dim) if x is None else torch.trapezoid(y, x, dim=dim)
+
+
+def _cumulative_trapezoid(y: Any, x: Any, dx: Any, dim: int) -> Any:
+    if x is None:
+        return torch.cumulative_trapezoid(y, dx=dx, dim=dim)
+    return torch.cumulative_trapezoid(y, x, dim=dim)
+
+
+ROWS: tuple[Row, ...] = (
+    *(
+        OperationRow(
+            name,
+            getattr(torch, name),
+            overloads(name, "default", "dim", "correction"),
+            schema={"unbiased": "correction"},
+            read={"correction": correction},
+        )
+        for name in ("var_mean", "std_mean")
+    ),
+    *(
+        OperationRow(name, getattr(torch, name), overloads(name))
+        for name in (
+            *("median", "nanmedian", "mode", "kthvalue", "msort", "aminmax"),
+            *("cummax", "cummin", "logcumsumexp", "renorm"),
+        )
+    ),
+    OperationRow("median_dim", torch.median, overloads("median", "dim")),
+    OperationRow("nanmedian_dim", torch.nanmedian, overloads("nanmedian", "dim")),
+    OperationRow("count_nonzero", torch.count_nonzero, overloads("count_nonzero", "default", "dim_IntList")),
+    *(
+        OperationRow(name, getattr(torch, name), overloads(name, "default", "scalar"))
+        for name in ("quantile", "nanquantile")
+    ),
+    OperationRow("dist", _dist, overloads("dist")),
+    OperationRow(
+        "trapezoid", _trapezoid, (*overloads("trapezoid", "x", "dx"), *overloads("trapz", "x", "dx"))
+    ),
+    OperationRow("cumulative_trapezoid", _cumulative_trapezoid, overloads("cumulative_trapezoid", "x", "dx")),
+)
