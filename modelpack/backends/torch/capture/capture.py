@@ -24,6 +24,7 @@ from modelpack.backends.torch.capture.state import State, refuse_what_is_hidden,
 from modelpack.backends.torch.capture.tracing import Trace, arguments_of, mode_of, trace
 from modelpack.backends.torch.capture.values import Constant, Described, Opaque, map_tensors, tensors_of
 from modelpack.errors import CaptureError, CaptureWarning
+from modelpack.templates import fold
 
 __all__ = ["Captured", "capture"]
 
@@ -66,7 +67,7 @@ def capture(
     # A constant has one value: where training has another, the modes can't be one network.
     if architecture.modes == ("train", "eval") and not _equal(constants, train_constants):
         architecture = _only_evaluation(evaluation, "the forward holds another constant in train mode")
-    return Captured(architecture, {**state.tensors, **constants})
+    return Captured(fold(architecture), {**state.tensors, **constants})
 
 
 def _not_free(run: _Run, architecture: Architecture) -> frozenset[tuple[str, int]]:
