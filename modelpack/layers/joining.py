@@ -3,21 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
-from modelpack.dims import Dim, Expr, ceil_div, may_equal
+from modelpack.dims import Dim, Expr, ceil_div, floor_div, may_equal, remainder
 from modelpack.layers.axes import existing_axis, fixed_axis, slice_size
 from modelpack.layers.base import MANY, Layer, aten, choice, example, operation, setting, size
 from modelpack.layers.kinds import Either, Integer, Integers
 from modelpack.layers.rules import few_axes
 from modelpack.tensors import Mismatch, TensorSpec, common_dtype
 
-__all__ = ["Cat", "Chunk", "MeshGrid", "Split", "Stack", "TensorSplit", "Unbind"]
+__all__ = [
+    "Cat",
+    "Chunk",
+    "MeshGrid",
+    "Split",
+    "Stack",
+    "TensorSplit",
+    "Unbind",
+    "cut",
+    "equal_pieces",
+    "joined",
+    "some",
+]
 
 _DIM = "the axis"
 
 
-def _some(tensors: Sequence[TensorSpec]) -> TensorSpec:
+def some(tensors: Sequence[TensorSpec]) -> TensorSpec:
+    """The first of the inputs.
+
+    Raises:
+        Mismatch: there is none.
+    """
     if not tensors:
         raise Mismatch("needs at least one input", port="tensors")
     return tensors[0]
@@ -39,17 +55,26 @@ class Cat(Layer):
     )
 
     def infer(self, *tensors: TensorSpec) -> TensorSpec:
-        first = _some(tensors)
-        axis = existing_axis(first, self.dim)
-        total: Dim = 0
-        for each in tensors:
-            if each.rank != first.rank:
-                raise Mismatch(f"its inputs {first} and {each} have different numbers of axes", code="MP302")
-            for at, (one, other) in enumerate(zip(first.shape, each.shape, strict=True)):
-                if at != axis and not may_equal(one, other):
-                    raise Mismatch(f"its inputs {first} and {each} differ in axis {at}, not only in {axis}")
-            total = total + each.shape[axis]
-        return _best(tensors).with_axis(axis, total).with_dtype(common_dtype(tensors))
+        return joined(tensors, self.dim)
+
+
+def joined(tensors: Sequence[TensorSpec], dim: int) -> TensorSpec:
+    """One tensor of several, along an axis.
+
+    Raises:
+        Mismatch: there are none, or they differ in another axis.
+    """
+    first = some(tensors)
+    axis = existing_axis(first, dim)
+    total: Dim = 0
+    for each in tensors:
+        if each.rank != first.rank:
+            raise Mismatch(f"its inputs {first} and {each} have different numbers of axes", code="MP302")
+        for at, (one, other) in enumerate(zip(first.shape, each.shape, strict=True)):
+            if at != axis and not may_equal(one, other):
+                raise Mismatch(f"its inputs {first} and {each} differ in axis {at}, not only in {axis}")
+        total = total + each.shape[axis]
+    return _best(tensors).with_axis(axis, total).with_dtype(common_dtype(tensors))
 
 
 def _best(specs: Sequence[TensorSpec]) -> TensorSpec:
@@ -76,7 +101,7 @@ class Stack(Layer):
     )
 
     def infer(self, *tensors: TensorSpec) -> TensorSpec:
-        first = _some(tensors)
+        first = some(tensors)
         for each in tensors:
             if each.rank != first.rank or not all(map(may_equal, first.shape, each.shape)):
                 raise Mismatch(f"its inputs {first} and {each} have different shapes")
@@ -232,18 +257,40 @@ class TensorSplit(Layer):
     def infer(self, input: TensorSpec) -> tuple[TensorSpec, ...]:
         axis = existing_axis(input, self.dim)
         if isinstance(self.sections, tuple):
-            _few(len(self.sections), input, "sections")
-            ends: tuple[Dim | None, ...] = (*self.sections, None)
-            cuts = [
-                slice_size(input.shape[axis], start, end, 1)
-                for start, end in pairwise((0, *ends))
-                if start is not None
-            ]
-            return tuple(input.with_axis(axis, each) for each in cuts)
+            return cut(input, axis, self.sections)
         count = _few(self.sections if isinstance(self.sections, int) else 1, input, "sections")
         whole = fixed_axis(input, axis, "the pieces differ by at most one element")
         small, larger = divmod(whole, count)
         return tuple(input.with_axis(axis, small + (at < larger)) for at in range(count))
+
+
+def cut(x: TensorSpec, axis: int, places: Sequence[Dim]) -> tuple[TensorSpec, ...]:
+    """The pieces of an axis, all but the first of which begin at `places`.
+
+    Raises:
+        Mismatch: they are too many.
+    """
+    _few(len(places), x, "sections")
+    ends: tuple[Dim | None, ...] = (*places, None)
+    starts: tuple[Dim, ...] = (0, *places)
+    return tuple(
+        x.with_axis(axis, slice_size(x.shape[axis], start, end, 1))
+        for start, end in zip(starts, ends, strict=True)
+    )
+
+
+def equal_pieces(x: TensorSpec, axis: int, count: int) -> tuple[TensorSpec, ...]:
+    """`count` pieces of an axis, all of one size.
+
+    Raises:
+        Mismatch: it can't be divided so, or they are too many.
+    """
+    size = x.shape[axis]
+    if not may_equal(remainder(size, _few(count, x, "sections")), 0):
+        raise Mismatch(
+            f"axis {axis} of its input {x} is {size}, not to be divided by {count}", setting="sections"
+        )
+    return (x.with_axis(axis, floor_div(size, count)),) * count
 
 
 @operation(source=aten("torch.meshgrid"), name="meshgrid")
@@ -266,7 +313,7 @@ class MeshGrid(Layer):
     )
 
     def infer(self, *tensors: TensorSpec) -> tuple[TensorSpec, ...]:
-        first = _some(tensors)
+        first = some(tensors)
         few_axes([1] * len(tensors))
         sizes: list[Dim] = []
         for each in tensors:

@@ -235,6 +235,15 @@ Transposed = (
         "float32[batch, 3, 4]",
         "int64[2, batch, 3, 4]",
     ),
+    _transposed(
+        "adjoint",
+        "Each matrix transposed, its numbers conjugated.\n\nShapes: ``[…, a, b]`` to ``[…, b, a]``.",
+        "torch.adjoint",
+        (2, 1 << 30),
+        "float32[batch, 3]",
+        "complex64[batch, 3, 4]",
+        "int64[2, batch, 3, 4]",
+    ),
 )
 
 

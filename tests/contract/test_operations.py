@@ -88,7 +88,9 @@ STRICTER: dict[str, Callable[[tuple[TensorSpec | None, ...]], bool]] = {
         ),
     ),
     # Deprecated likewise.
-    "matrix_transpose": lambda inputs: inputs[0] is not None and inputs[0].rank == 0,
+    **dict.fromkeys(
+        ("matrix_transpose", "adjoint"), lambda inputs: inputs[0] is not None and inputs[0].rank == 0
+    ),
     # torch has kernels for integers on CPUs only.
     **dict.fromkeys(
         ("conv1d", "conv2d", "conv3d"),
@@ -353,6 +355,8 @@ OTHER_DEFAULTS = {
     ("bernoulli_like", "p"): "that of one overload; either a number or a tensor is always there",
     ("normal", "std"): "that of one overload",
     ("trapezoid", "dx"): "1.0, of the older name `trapz`",
+    ("diagonal", "dim1"): "-2, of `linalg.diagonal`",
+    ("diagonal", "dim2"): "-1, of `linalg.diagonal`",
 }
 """Defaults of an overload that aren't the declaration's; capture stores them, as it reads every argument of a schema."""
 

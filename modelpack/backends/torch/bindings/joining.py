@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from modelpack.backends.torch.rows import OperationRow, Row, overloads
+from modelpack.backends.torch.rows import OperationRow, Row, aliases, overloads
 
 aten = torch.ops.aten
 
@@ -29,10 +29,13 @@ ROWS: tuple[Row, ...] = (
     OperationRow(
         "split",
         _split,
-        (aten.split.Tensor, aten.split.sizes, aten.split_with_sizes.default),
+        (
+            *(aten.split.Tensor, aten.split.sizes, aten.split_with_sizes.default),
+            *(aten.unsafe_split.Tensor, aten.unsafe_split_with_sizes.default),
+        ),
         schema={"split_sizes": "split_size"},
     ),
-    OperationRow("chunk", torch.chunk, overloads("chunk")),
+    OperationRow("chunk", torch.chunk, aliases("chunk", "unsafe_chunk")),
     OperationRow("unbind", torch.unbind, overloads("unbind", "int")),
     OperationRow(
         "tensor_split",

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from modelpack.backends.torch.rows import OperationRow, Row, overloads
+from modelpack.backends.torch.rows import OperationRow, Row, aliases, overloads
 
 aten = torch.ops.aten
 
@@ -36,7 +36,7 @@ ROWS: tuple[Row, ...] = (
         schema={"size": "shape"},
     ),
     OperationRow("reshape_as", _reshape_as, (aten.reshape_as.default, aten.view_as.default)),
-    OperationRow("flatten", torch.flatten, overloads("flatten", "using_ints")),
+    OperationRow("flatten", torch.flatten, (*overloads("flatten", "using_ints"), *overloads("ravel"))),
     OperationRow("unflatten", torch.unflatten, overloads("unflatten", "int")),
     OperationRow(
         "transpose",
@@ -47,8 +47,9 @@ ROWS: tuple[Row, ...] = (
     OperationRow("permute", torch.permute, overloads("permute")),
     OperationRow("t", torch.t, (*overloads("t"), aten.numpy_T.default)),
     OperationRow("matrix_transpose", _matrix_transpose, overloads("mT")),
+    OperationRow("adjoint", torch.adjoint, aliases("adjoint", "mH", "matrix_H")),
     OperationRow("squeeze", _squeeze, overloads("squeeze", "default", "dim", "dims")),
     OperationRow("unsqueeze", torch.unsqueeze, overloads("unsqueeze")),
-    OperationRow("expand", _expand, overloads("expand"), fixed={"implicit": (False, True)}),
+    OperationRow("expand", _expand, aliases("expand", "broadcast_to"), fixed={"implicit": (False, True)}),
     OperationRow("expand_as", torch.Tensor.expand_as, overloads("expand_as")),
 )
