@@ -5,6 +5,7 @@ from modelpack.layers import (
     adaptive_pooling,
     arithmetic,
     attention,
+    class_losses,
     comparison,
     complex_numbers,
     contraction,
@@ -22,6 +23,7 @@ from modelpack.layers import (
     indexing,
     joining,
     linear,
+    losses,
     matrix,
     normalization,
     norms,
@@ -91,5 +93,7 @@ FAMILIES = (
     functional,
     norms,
     imaging,
+    losses,
+    class_losses,
 )
 """The modules that declare types, in the order of the documentation."""

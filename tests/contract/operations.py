@@ -16,13 +16,17 @@ from modelpack.layers.base import Example
 from modelpack.tensors import TensorSpec
 from tests.contract.cases import canonical, flat, tensors_of
 
-PLACES = frozenset({"index", "index_put", "gather", "scatter", "index_select", "embedding", "one_hot"})
+PLACES = frozenset(
+    {"index", "index_put", "gather", "scatter", "index_select", "embedding", "one_hot"}
+    | {"cross_entropy_loss", "nll_loss", "multi_margin_loss", "multilabel_margin_loss"}
+)
 """Operations whose integers are places, which must lie inside."""
 
 
 PROBABILITIES = frozenset(
     {"bernoulli", "bernoulli_like", "multinomial", "normal", "poisson", "standard_gamma"}
     | {"quantile", "nanquantile"}
+    | {"binary_cross_entropy", "kl_div", "poisson_nll_loss"}
 )
 """Operations whose floats are probabilities, or at least not negative."""
 

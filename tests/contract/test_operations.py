@@ -57,9 +57,48 @@ STORED = frozenset(each for each in DType if each.kind is Kind.FLOAT and each.bi
 LINES = "float32[batch, 3]"
 BATCH = symbol("batch")
 
+
+def _other_than_floats(inputs: tuple[TensorSpec | None, ...]) -> bool:
+    """Several float dtypes at once, or something else beside them."""
+    dtypes = {each.dtype for each in inputs if each is not None}
+    return len(dtypes) > 1 or not all(each.kind is Kind.FLOAT for each in dtypes)
+
+
 STRICTER: dict[str, Callable[[tuple[TensorSpec | None, ...]], bool]] = {
     # Deprecated: torch warns that it will want bool.
     "where": lambda inputs: inputs[0] is not None and inputs[0].dtype is DType.UINT8,
+    # What torch takes beside floats follows from its kernels: one counts in integers, another in the target's dtype.
+    **dict.fromkeys(
+        (
+            "l1_loss",
+            "huber_loss",
+            "soft_margin_loss",
+            "hinge_embedding_loss",
+            "poisson_nll_loss",
+            "margin_ranking_loss",
+            "cosine_embedding_loss",
+            "triplet_margin_loss",
+            "kl_div",
+        ),
+        _other_than_floats,
+    ),
+    # A target of another shape is refused by torch's Python, not by its operator.
+    **dict.fromkeys(
+        ("binary_cross_entropy", "binary_cross_entropy_with_logits"),
+        lambda inputs: (
+            _other_than_floats(inputs) or len({each.shape for each in inputs[:2] if each is not None}) > 1
+        ),
+    ),
+    # Numbers of classes may be uint8, but only for some ranks; a target of probabilities is converted.
+    **dict.fromkeys(
+        ("cross_entropy_loss", "nll_loss"),
+        lambda inputs: inputs[1] is not None and inputs[1].dtype is not DType.INT64,
+    ),
+    # A single class without an axis is nothing that torch documents.
+    **dict.fromkeys(
+        ("multi_margin_loss", "multilabel_margin_loss"),
+        lambda inputs: any(each is not None and each.rank == 0 for each in inputs),
+    ),
     # torch stretches a `g` of any shape, and ends the process with some.
     "weight_norm": lambda inputs: True,
     # The imaginary part of a value would be lost, where there is one.

@@ -7,6 +7,7 @@ from modelpack.backends.torch.bindings import (
     adaptive_pooling,
     arithmetic,
     attention,
+    class_losses,
     comparison,
     complex_numbers,
     contraction,
@@ -24,6 +25,7 @@ from modelpack.backends.torch.bindings import (
     indexing,
     joining,
     linear,
+    losses,
     matrix,
     normalization,
     norms,
@@ -91,6 +93,8 @@ _FAMILIES = (
     functional,
     norms,
     imaging,
+    losses,
+    class_losses,
 )
 
 ROWS: dict[str, Row] = {row.type: row for family in _FAMILIES for row in family.ROWS}
