@@ -167,7 +167,7 @@ CODES: dict[str, str] = {
     "MP602": "an operator that is no operation of modelpack",
     "MP603": "not a module of Python",
     "MP604": "a hook on a module",
-    "MP605": "a parametrized tensor",
+    "MP605": "a parametrized tensor that is cached",
     "MP606": "a forward that was replaced on its instance",
     "MP607": "an in-place change that something else sees",
     "MP608": "modules in different modes",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from math import prod
+
 from modelpack.dims import Dim, may_equal
 from modelpack.dtypes import DType
 from modelpack.layers.base import (
     Layer,
     aten,
+    choice,
     example,
     flag,
     number,
@@ -16,12 +19,12 @@ from modelpack.layers.base import (
     size,
 )
 from modelpack.layers.functional import exactly
-from modelpack.layers.kinds import Integer, Shape
+from modelpack.layers.kinds import Integer, Nullable, Shape
 from modelpack.layers.matrix import one_dtype
 from modelpack.layers.rules import ARITHMETIC, BOOLEAN, COMPLEX, FLOATS, of_rank_from, of_result, show_shape
 from modelpack.tensors import Mismatch, TensorSpec
 
-__all__ = ["BatchNorm", "GroupNorm", "LayerNorm", "RMSNorm", "WeightNorm"]
+__all__ = ["BatchNorm", "GroupNorm", "LayerNorm", "RMSNorm", "SpectralNorm", "WeightNorm"]
 
 _COMPUTED = FLOATS | COMPLEX
 
@@ -174,21 +177,71 @@ class BatchNorm(Layer):
 class WeightNorm(Layer):
     """``g * v / norm(v)``, the norm over all axes but `dim`.
 
-    Shapes: `v` any; `g` ``[1, …, size of dim, …, 1]``; to that of `v`.
+    Shapes: `v` any; `g` ``[1, …, size of dim, …, 1]``, without `dim` ``[]``; to that of `v`.
     Paper: Salimans and Kingma 2016, "Weight Normalization".
     """
 
-    dim: int = setting(Integer(0), "the axis along which each slice has a norm of its own", default=0)
+    dim: int | None = setting(
+        Nullable(Integer(0)),
+        "the axis along which each slice has a norm of its own; null for one norm of the whole",
+        default=0,
+    )
 
     examples = (
         example("float32[batch, 3]", "float32[batch, 1]"),
         example("float32[2, 3, batch]", "float32[1, 3, 1]", dim=1),
         example("float64[2, 4]", "float64[1, 4]", dim=1),
+        example("float32[2, 3, batch]", "float32[]", dim=None),
     )
 
     def infer(self, v: TensorSpec, g: TensorSpec) -> TensorSpec:
         one_dtype(v, g, allowed=FLOATS)
+        if self.dim is None:
+            exactly(g, (), "g")
+            return v
         if self.dim >= v.rank:
             raise Mismatch(f"its v {v} has no axis {self.dim}", code="MP302", setting="dim")
         exactly(g, tuple(size if at == self.dim else 1 for at, size in enumerate(v.shape)), "g")
         return v
+
+
+@operation(source=aten("torch.nn.utils.parametrizations.spectral_norm"), name="spectral_norm")
+class SpectralNorm(Layer):
+    """``weight / sigma``, where `sigma` is about the largest singular value of `weight` as a matrix.
+
+    The matrix has `dim` as its rows and all other axes as its columns; ``sigma = u @ matrix @ v``. In training, `u` and `v` come
+    closer to the singular vectors by `n_power_iterations` steps, where they stand: ``u = normalize(matrix @ v)`` and
+    ``v = normalize(matrix.T @ u)``, without gradients. `training` is usually ``{train: true, eval: false}``.
+    Shapes: `weight` any; `u` ``[rows]``, `v` ``[columns]``; to that of `weight`.
+    Paper: Miyato et al. 2018, "Spectral Normalization for Generative Adversarial Networks".
+    """
+
+    training: bool = flag("whether `u` and `v` are brought closer first")
+    n_power_iterations: int = size("how many steps in each training call", default=1)
+    dim: int = setting(Integer(0), "the axis that becomes the rows of the matrix", default=0)
+    eps: float = number("the least norm that a vector is divided by", default=1e-12, minimum=0)
+    first: str = choice(
+        "u", "v", doc="which vector a step renews first: `v` in torch.nn.utils.spectral_norm", default="u"
+    )
+
+    examples = (
+        example("float32[batch, 3]", "float32[batch]", "float32[3]", training=False),
+        example(
+            "float32[3, 4, batch, 2]",
+            "float32[4]",
+            "float32[6 * batch]",
+            training=True,
+            dim=1,
+            n_power_iterations=2,
+        ),
+        example("float64[4, 3]", "float64[4]", "float64[3]", training=True, eps=0.001, first="v"),
+    )
+
+    def infer(self, weight: TensorSpec, u: TensorSpec, v: TensorSpec) -> TensorSpec:
+        one_dtype(weight, u, v, allowed=FLOATS)
+        if self.dim >= weight.rank:
+            raise Mismatch(f"its weight {weight} has no axis {self.dim}", code="MP302", setting="dim")
+        exactly(u, (weight.shape[self.dim],), "u")
+        columns = prod(each for at, each in enumerate(weight.shape) if at != self.dim)
+        exactly(v, (columns,), "v")
+        return weight

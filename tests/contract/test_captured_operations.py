@@ -76,4 +76,5 @@ def test_captured_from_a_call(name: str, number: int) -> None:
     assert found == [settings_of(layer, example)]
     rebuilt = build(check(architecture), device="cpu").eval()
     torch.manual_seed(0)
-    assert [bits(each) for each in flat(rebuilt(given))] == [bits(each) for each in flat(model(given))]
+    copies = [each.clone() for each in given]  # as some operations change their inputs
+    assert [bits(each) for each in flat(rebuilt(copies))] == [bits(each) for each in flat(model(given))]

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import pytest
 import torch
 from torch import nn
-from torch.nn.utils import parametrizations
 
 import modelpack
 from modelpack.backends.torch.capture import capture
@@ -35,12 +34,6 @@ def outer(forward: Callable[..., object]) -> nn.Module:
 def hooked() -> nn.Module:
     model = outer(lambda self, x: self.fc(x))
     model[1].fc.register_forward_hook(lambda module, args, output: output * 2)
-    return model
-
-
-def parametrized() -> nn.Module:
-    model = outer(lambda self, x: self.fc(x))
-    parametrizations.weight_norm(model[1].fc)
     return model
 
 
@@ -98,7 +91,6 @@ class Refusal:
 
 REFUSALS = {
     "hook": Refusal(hooked, "MP604", "1.fc", "forward hook"),
-    "parametrization": Refusal(parametrized, "MP605", "1.fc", "weight is parametrized"),
     "replaced forward": Refusal(replaced, "MP606", "1.fc", "replaced on the instance"),
     "mixed modes": Refusal(mixed_modes, "MP608", "1.fc", "is in eval mode"),
     "half-shared memory": Refusal(

@@ -2,8 +2,8 @@
 
 Every module that isn't a known layer becomes a block, named by its class; equal ones share their definition. A block is only
 readability: laid open into the block around it (its layers then have dotted names: `encoder.norm`), it means the same. So that is
-what happens wherever a module can't be a block: to `Sequential` containers, to modules whose insides are used from outside, and
-to those that do different things in different calls.
+what happens wherever a module can't be a block: to `Sequential` containers, to parametrizations of torch, to modules whose
+insides are used from outside, and to those that do different things in different calls.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from modelpack.backends.torch.capture.failures import failure
 from modelpack.backends.torch.capture.layers import is_layer
 from modelpack.backends.torch.capture.mutation import Mutations, own_nodes
 from modelpack.backends.torch.capture.regions import Lifted, Program, Region
+from modelpack.backends.torch.capture.reparametrized import is_laid_open
 from modelpack.backends.torch.capture.scope import Emitted, LayOpen, Scope
 from modelpack.backends.torch.capture.sizes import FreeNames
 from modelpack.backends.torch.capture.stand_ins import has_stand_in
@@ -86,7 +87,7 @@ class Emitter:
         """Whether it has a body of its own; the network itself has."""
         if region.parent is None:
             return True
-        contained = type(region.call.module) is nn.Sequential
+        contained = type(region.call.module) is nn.Sequential or is_laid_open(region.call.module)
         return not (
             self.is_leaf(region) or contained or region.path in self.laid_open or region.path in self.opened
         )

@@ -11,6 +11,7 @@ from torch import nn
 
 from modelpack.backends.torch.bindings import ROWS
 from modelpack.backends.torch.capture.failures import failure
+from modelpack.backends.torch.capture.reparametrized import is_reparametrized
 from modelpack.backends.torch.capture.tracing import ModuleCall, bind
 from modelpack.backends.torch.capture.values import Constant, Described, Mark
 from modelpack.backends.torch.modules import settings_of
@@ -34,7 +35,7 @@ def row_of_module(module: nn.Module) -> ModuleRow | None:
 
 
 def is_layer(module: nn.Module) -> bool:
-    return type(module) in _rows()
+    return type(module) in _rows() and not is_reparametrized(module)
 
 
 def ports_of_result(module: nn.Module, result: Any) -> Any:

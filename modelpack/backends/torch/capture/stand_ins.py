@@ -14,13 +14,17 @@ from typing import Any
 import torch
 from torch import nn
 
+from modelpack.backends.torch.capture.reparametrized import carried_hooks, computed_tensor, with_hooks
+
 _BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 __all__ = ["has_stand_in", "stand_in"]
 
 
 def stand_in(module: nn.Module) -> Callable[..., Any]:
-    """What runs in place of the forward of a known layer while it is traced."""
+    """What runs in place of the forward of a module while it is traced."""
+    if carried_hooks(module):
+        return with_hooks(module)
     if type(module) in (nn.RNN, nn.GRU, nn.LSTM) and isinstance(module, nn.RNNBase):
         return lambda input, hx=None: _recurrent(module, input, hx)
     if type(module) is nn.EmbeddingBag:
@@ -29,7 +33,7 @@ def stand_in(module: nn.Module) -> Callable[..., Any]:
         )
     if _averages(module):
         return lambda input: _normalised(module, input)
-    return module.forward
+    return computed_tensor(module) or module.forward
 
 
 def has_stand_in(module: nn.Module) -> bool:

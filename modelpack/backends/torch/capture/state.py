@@ -12,6 +12,7 @@ from torch.nn.parameter import is_lazy
 from torch.nn.utils import parametrize
 
 from modelpack.backends.torch.capture.failures import failure
+from modelpack.backends.torch.capture.reparametrized import carried_hooks
 from modelpack.backends.torch.dtypes import from_torch
 from modelpack.dtypes import DType
 
@@ -118,17 +119,21 @@ def refuse_what_is_hidden(model: nn.Module) -> None:
     """Everything in a module that changes what it does and that neither its layers nor a traced run would tell.
 
     Raises:
-        CaptureError: MP603 not a module of Python; MP604 a hook; MP605 a parametrization; MP606 a replaced forward; MP608
-            modules in different modes.
+        CaptureError: MP603 not a module of Python; MP604 a hook; MP605 a parametrization that isn't computed anew; MP606 a
+            replaced forward; MP608 modules in different modes.
     """
+    if parametrize._cache_enabled:
+        hint = "save the model outside of torch.nn.utils.parametrize.cached()"
+        raise failure("MP605", "parametrized tensors aren't computed anew while they are cached", hint=hint)
     for path, module in model.named_modules():
         if isinstance(module, torch.jit.ScriptModule):
             raise failure(
                 "MP603", "is a TorchScript module", path, hint="save the module that it was made from"
             )
         for kind in _HOOKS:
-            if getattr(module, kind):
-                hook = next(iter(getattr(module, kind).values()))
+            carried = carried_hooks(module)  # by ids, which no hook of another kind has
+            hooks = [each for key, each in getattr(module, kind).items() if key not in carried]
+            for hook in hooks:
                 name = getattr(hook, "__qualname__", type(hook).__qualname__)
                 raise failure(
                     "MP604",
@@ -136,13 +141,6 @@ def refuse_what_is_hidden(model: nn.Module) -> None:
                     path,
                     hint="remove it (handle.remove()), or do in forward what it does",
                 )
-        if parametrize.is_parametrized(module):
-            raise failure(
-                "MP605",
-                f"{', '.join(_parametrized(module))} is parametrized, which a pack can't hold",
-                path,
-                hint="torch.nn.utils.parametrize.remove_parametrizations makes it a plain parameter",
-            )
         if "forward" in vars(module):
             hint = "save the module as it was before (of torch.compile: model._orig_mod)"
             raise failure("MP606", "its forward was replaced on the instance", path, hint=hint)
@@ -153,11 +151,6 @@ def refuse_what_is_hidden(model: nn.Module) -> None:
                 path,
                 hint="call model.eval() or model.train() before saving",
             )
-
-
-def _parametrized(module: nn.Module) -> list[str]:
-    lists = module.parametrizations
-    return list(lists) if isinstance(lists, nn.ModuleDict) else []
 
 
 def _mode(module: nn.Module) -> str:

@@ -28,6 +28,7 @@ from torch.fx.node import has_side_effect
 from torch.overrides import TorchFunctionMode
 
 from modelpack.backends.torch.capture.failures import failure, told_by_export
+from modelpack.backends.torch.capture.reparametrized import without_hooks
 from modelpack.backends.torch.capture.values import Described, describe, map_tensors, tensors_of
 
 __all__ = ["ENTER", "LEAVE", "ModuleCall", "Trace", "arguments_of", "bind", "mode_of", "trace"]
@@ -225,7 +226,7 @@ def trace(
     shapes = tuple(
         dict.fromkeys(range(each.dim()), Dim.STATIC) | free(at, each) for at, each in enumerate(inputs)
     )
-    with _watching(model, recorder, is_layer), warnings.catch_warnings(), _NewTensors():
+    with _watching(model, recorder, is_layer), without_hooks(model), warnings.catch_warnings(), _NewTensors():
         # Recurrent layers keep a list of their weights, which follows them through the trace and back.
         warnings.filterwarnings("ignore", message=r"The tensor attributes? [^ ]*_flat_weights\[")
         try:
