@@ -8,8 +8,7 @@ from collections import Counter
 from modelpack.dims import Dim, may_equal
 from modelpack.layers.base import Layer, aten, example, operation, setting
 from modelpack.layers.kinds import Text
-from modelpack.layers.matrix import one_dtype
-from modelpack.layers.rules import COMPLEX, FLOATS
+from modelpack.layers.rules import COMPLEX, FLOATS, one_dtype
 from modelpack.tensors import Mismatch, TensorSpec, broadcast
 
 __all__ = ["Einsum"]

@@ -1,4 +1,4 @@
-"""Products of vectors and matrices, distances, and the Fourier transform."""
+"""Products of vectors and matrices, and distances."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from math import inf
 from modelpack.dims import Dim, may_equal
 from modelpack.dtypes import DType
 from modelpack.layers.arithmetic import scaled
-from modelpack.layers.axes import axes_of, existing_axis
+from modelpack.layers.axes import axis_or_scalar
 from modelpack.layers.base import Layer, aten, example, number, operation, setting
-from modelpack.layers.kinds import Axes, Choice, Integer, Nullable, Number, Scalar
-from modelpack.layers.rules import ARITHMETIC, COMPLEX, COUNTABLE, FLOATS, of_dtypes, of_result
+from modelpack.layers.kinds import Integer, Nullable, Number, Scalar
+from modelpack.layers.rules import FLOATS, of_result, one_dtype
 from modelpack.tensors import Mismatch, TensorSpec, broadcast, common_dtype
 
 __all__ = [
@@ -18,25 +18,11 @@ __all__ = [
     "PRODUCTS",
     "CDist",
     "CosineSimilarity",
-    "Fft",
     "MatMul",
+    "added",
+    "meet",
+    "ranks",
 ]
-
-
-def one_dtype(first: TensorSpec, *others: TensorSpec, allowed: frozenset[DType] = ARITHMETIC) -> None:
-    """Refuse inputs of different dtypes, which products don't convert.
-
-    Raises:
-        Mismatch: they differ, or there is no product in theirs.
-    """
-    of_result(first, allowed)
-    for each in others:
-        if each.dtype is not first.dtype:
-            raise Mismatch(
-                f"its inputs must have one dtype, not {first} and {each}",
-                code="MP306",
-                hint="convert one of them with to: {dtype: …}",
-            )
 
 
 def meet(first: TensorSpec, one: Dim, second: TensorSpec, other: Dim) -> None:
@@ -74,7 +60,12 @@ class MatMul(Layer):
         return input.with_shape(*broadcast([input.shape[:-2], other.shape[:-2]]), *rows, *columns)
 
 
-def _ranks(*pairs: tuple[str, TensorSpec, int]) -> None:
+def ranks(*pairs: tuple[str, TensorSpec, int]) -> None:
+    """Refuse inputs with other numbers of axes: name, spec and number of each.
+
+    Raises:
+        Mismatch: one has another.
+    """
     for port, spec, rank in pairs:
         if spec.rank != rank:
             raise Mismatch(
@@ -97,7 +88,7 @@ class Mm(Layer):
 
     def infer(self, input: TensorSpec, mat2: TensorSpec) -> TensorSpec:
         one_dtype(input, mat2)
-        _ranks(("input", input, 2), ("mat2", mat2, 2))
+        ranks(("input", input, 2), ("mat2", mat2, 2))
         meet(input, input.shape[1], mat2, mat2.shape[0])
         return input.with_shape(input.shape[0], mat2.shape[1])
 
@@ -117,7 +108,7 @@ class Bmm(Layer):
 
     def infer(self, input: TensorSpec, mat2: TensorSpec) -> TensorSpec:
         one_dtype(input, mat2)
-        _ranks(("input", input, 3), ("mat2", mat2, 3))
+        ranks(("input", input, 3), ("mat2", mat2, 3))
         meet(input, input.shape[0], mat2, mat2.shape[0])
         meet(input, input.shape[2], mat2, mat2.shape[1])
         return input.with_shape(*input.shape[:2], mat2.shape[2])
@@ -138,7 +129,7 @@ class Mv(Layer):
 
     def infer(self, input: TensorSpec, vec: TensorSpec) -> TensorSpec:
         one_dtype(input, vec)
-        _ranks(("input", input, 2), ("vec", vec, 1))
+        ranks(("input", input, 2), ("vec", vec, 1))
         meet(input, input.shape[1], vec, vec.shape[0])
         return input.with_shape(input.shape[0])
 
@@ -165,12 +156,17 @@ class AddMm(Layer):
 
     def infer(self, input: TensorSpec, mat1: TensorSpec, mat2: TensorSpec) -> TensorSpec:
         one_dtype(mat1, mat2, input)
-        _ranks(("mat1", mat1, 2), ("mat2", mat2, 2))
+        ranks(("mat1", mat1, 2), ("mat2", mat2, 2))
         meet(mat1, mat1.shape[1], mat2, mat2.shape[0])
-        return _added(input, mat1.with_shape(mat1.shape[0], mat2.shape[1]), self.beta, self.alpha)
+        return added(input, mat1.with_shape(mat1.shape[0], mat2.shape[1]), self.beta, self.alpha)
 
 
-def _added(x: TensorSpec, result: TensorSpec, beta: object, alpha: object) -> TensorSpec:
+def added(x: TensorSpec, result: TensorSpec, beta: object, alpha: object) -> TensorSpec:
+    """`result`, that of a product to which `x` is added.
+
+    Raises:
+        Mismatch: `x` doesn't broadcast to it, or it can't hold a factor.
+    """
     scaled(result, "beta", beta)
     scaled(result, "alpha", alpha)
     if x.rank > result.rank or broadcast([x.shape, result.shape]) != result.shape:
@@ -196,11 +192,11 @@ class BAddBmm(Layer):
 
     def infer(self, input: TensorSpec, batch1: TensorSpec, batch2: TensorSpec) -> TensorSpec:
         one_dtype(batch1, batch2, input)
-        _ranks(("batch1", batch1, 3), ("batch2", batch2, 3))
+        ranks(("batch1", batch1, 3), ("batch2", batch2, 3))
         meet(batch1, batch1.shape[0], batch2, batch2.shape[0])
         meet(batch1, batch1.shape[2], batch2, batch2.shape[1])
         result = batch1.with_shape(*batch1.shape[:2], batch2.shape[2])
-        return _added(input, result, self.beta, self.alpha)
+        return added(input, result, self.beta, self.alpha)
 
 
 @operation(source=aten("torch.dot"), name="dot")
@@ -239,7 +235,7 @@ class VDot(Layer):
 
 def _inner_product(first: TensorSpec, second: TensorSpec, port: str) -> TensorSpec:
     one_dtype(first, second)
-    _ranks(("input", first, 1), (port, second, 1))
+    ranks(("input", first, 1), (port, second, 1))
     meet(first, first.shape[0], second, second.shape[0])
     return first.with_shape()
 
@@ -292,38 +288,8 @@ class CosineSimilarity(Layer):
         # Scalars count as much as others here.
         dtype = common_dtype([x1.with_shape(1), x2.with_shape(1)])
         both = of_result(TensorSpec(dtype, broadcast([x1.shape, x2.shape])), FLOATS)
-        axis = existing_axis(both, self.dim)
+        axis = axis_or_scalar(both, self.dim)
         return both.with_shape(*both.shape[:axis], *both.shape[axis + 1 :])
-
-
-@operation(source=aten("torch.fft.fftn"), name="fft_fftn")
-class Fft(Layer):
-    """The discrete Fourier transform along axes.
-
-    Shapes: any, unchanged; complex64, of float32, integers or complex64.
-    """
-
-    dim: tuple[int, ...] | None = setting(Axes(all_by_default=True), "the axes; null for all", default=None)
-    norm: str | None = setting(
-        Nullable(Choice(("forward", "backward", "ortho"))),
-        "what it is divided by: the number of elements, nothing (as null does), or its square root",
-        default=None,
-    )
-
-    examples = (
-        example("float32[batch, 4]"),
-        example("float32[batch, 4, 8]", dim=(-2, -1), norm="ortho"),
-        example("complex64[batch, 4]", dim=-1, norm="forward"),
-    )
-
-    def infer(self, input: TensorSpec) -> TensorSpec:
-        of_dtypes(input, (COUNTABLE | COMPLEX) - {DType.FLOAT16, DType.BFLOAT16, DType.FLOAT64})
-        for axis in self.dim or ():
-            existing_axis(input, axis)
-        axes = axes_of(input, self.dim)
-        if any(input.shape[axis] == 0 for axis in axes):
-            raise Mismatch(f"an axis of its input {input} has no elements", code="MP307")
-        return input.with_dtype(DType.COMPLEX64)
 
 
 FUSED = (AddMm, BAddBmm)

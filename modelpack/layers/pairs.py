@@ -7,6 +7,7 @@ from collections.abc import Callable
 from modelpack.dtypes import DType, Kind
 from modelpack.layers.base import Layer, aten, example, flag, number, operand, operation
 from modelpack.layers.rules import (
+    ARITHMETIC,
     BOOLEAN,
     COMPLEX,
     COUNTABLE,
@@ -16,6 +17,7 @@ from modelpack.layers.rules import (
     elementwise,
     of_dtypes,
     of_result,
+    one_dtype,
 )
 from modelpack.layers.special import FULL, torch_special, whole_to_float
 from modelpack.tensors import Mismatch, TensorSpec, broadcast
@@ -237,22 +239,8 @@ class Heaviside(Layer):
     )
 
     def infer(self, input: TensorSpec, values: TensorSpec) -> TensorSpec:
-        one_dtype(input, values)
-        return of_result(elementwise(input, values), NUMBERS | BOOLEAN)
-
-
-def one_dtype(first: TensorSpec, second: TensorSpec) -> None:
-    """Refuse inputs of two dtypes, which some functions don't convert.
-
-    Raises:
-        Mismatch: they differ.
-    """
-    if second.dtype is not first.dtype:
-        raise Mismatch(
-            f"its inputs must have one dtype, not {first} and {second}",
-            code="MP306",
-            hint="convert one of them with to: {dtype: …}",
-        )
+        one_dtype(input, values, allowed=NUMBERS | BOOLEAN)
+        return elementwise(input, values)
 
 
 @operation(source=aten("torch.isclose"), name="isclose")
@@ -273,8 +261,8 @@ class IsClose(Layer):
     )
 
     def infer(self, input: TensorSpec, other: TensorSpec) -> TensorSpec:
-        one_dtype(input, other)
-        return of_result(elementwise(input, other), NUMBERS | BOOLEAN | COMPLEX).with_dtype(DType.BOOL)
+        one_dtype(input, other, allowed=ARITHMETIC | BOOLEAN)
+        return elementwise(input, other).with_dtype(DType.BOOL)
 
 
 @operation(source=aten("torch.isin"), name="isin")

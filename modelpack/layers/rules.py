@@ -30,6 +30,7 @@ __all__ = [
     "of_rank_from",
     "of_result",
     "of_shape",
+    "one_dtype",
     "show_shape",
     "trainable",
 ]
@@ -218,6 +219,22 @@ def of_result(result: TensorSpec, allowed: frozenset[DType]) -> TensorSpec:
         names = ", ".join(dtype.value for dtype in DType if dtype in allowed)
         raise Mismatch(f"it can't compute in {result.dtype}, only in {names}", code="MP306")
     return result
+
+
+def one_dtype(first: TensorSpec, *others: TensorSpec, allowed: frozenset[DType] = ARITHMETIC) -> None:
+    """Refuse inputs of different dtypes, which products don't convert.
+
+    Raises:
+        Mismatch: they differ, or there is no product in theirs.
+    """
+    of_result(first, allowed)
+    for each in others:
+        if each.dtype is not first.dtype:
+            raise Mismatch(
+                f"its inputs must have one dtype, not {first} and {each}",
+                code="MP306",
+                hint="convert one of them with to: {dtype: …}",
+            )
 
 
 def dtype_of_number(number: object) -> DType:

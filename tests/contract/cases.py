@@ -143,7 +143,7 @@ def spec_of(tensor: torch.Tensor) -> TensorSpec:
 
 
 def bits(tensor: torch.Tensor) -> bytes:
-    return tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+    return tensor.detach().resolve_conj().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
 
 
 def refused_by_both(
