@@ -39,6 +39,7 @@ from modelpack.layers import (
     reduction,
     shape,
     shape_layers,
+    signals,
     softmax,
     special,
     stacking,
@@ -46,6 +47,7 @@ from modelpack.layers import (
     transformer,
     transformer_layer,
     upsampling,
+    vectors,
     vision,
 )
 from modelpack.layers.base import BUILTIN, Layer, LayerType
@@ -88,10 +90,12 @@ FAMILIES = (
     stacking,
     indexing,
     creation,
+    signals,
     random,
     distributions,
     matrix,
     products,
+    vectors,
     contraction,
     fourier,
     functional,

@@ -38,7 +38,10 @@ _KINDS = {
 def _transformed(x: TensorSpec, kind: str, axes: Sequence[int], lengths: Sequence[Dim | None]) -> TensorSpec:
     """The spec of the transform along `axes` (counted from the front), cut or filled up to `lengths`."""
     _, of_complex, to_complex, change = _KINDS[kind]
-    of_dtypes(x, (_SINGLE if to_complex else _REAL) | (COMPLEX if of_complex else frozenset()))
+    allowed = _SINGLE if to_complex else _REAL
+    of_dtypes(x, allowed | COMPLEX if of_complex else allowed)
+    if change is not None and not axes:
+        raise Mismatch(f"there is no axis to transform in its input {x}", code="MP302", setting="dim")
     result = x
     for axis, length in zip(axes, lengths, strict=True):
         result = result.with_axis(axis, result.shape[axis] if length is None else length)
@@ -143,8 +146,6 @@ def _axes_and_lengths(
         axes = tuple(range(x.rank - len(lengths), x.rank))
     else:
         axes = axes_of(x, dim)
-    if not axes:
-        raise Mismatch(f"there is no axis to transform in its input {x}", code="MP302", setting="dim")
     if lengths is not None and len(lengths) != len(axes):
         raise Mismatch("s must have one length for each axis in dim", code="MP308", setting="s")
     return axes, (None,) * len(axes) if lengths is None else lengths

@@ -10,7 +10,7 @@ from modelpack.backends.torch.rows import OperationRow, Row, aliases, overloads
 
 
 def _tensordot(input: Any, other: Any, dims_self: tuple[int, ...], dims_other: tuple[int, ...]) -> Any:
-    return torch.tensordot(input, other, dims=(list(dims_self), list(dims_other)))
+    return torch.ops.aten.tensordot.default(input, other, list(dims_self), list(dims_other))
 
 
 def _chain_matmul(matrices: list[Any]) -> Any:
@@ -21,12 +21,9 @@ ROWS: tuple[Row, ...] = (
     OperationRow("outer", torch.outer, aliases("outer", "ger")),
     *(
         OperationRow(name, getattr(torch, name), overloads(name))
-        for name in ("inner", "kron", "addmv", "addbmm", "addr", "cross", "vander")
+        for name in ("inner", "kron", "addmv", "addbmm", "addr")
     ),
     OperationRow("tensordot", _tensordot, overloads("tensordot")),
-    *(
-        OperationRow(f"linalg_{name}", getattr(torch.linalg, name), overloads(f"linalg_{name}"))
-        for name in ("multi_dot", "cross", "vecdot", "vander")
-    ),
+    OperationRow("linalg_multi_dot", torch.linalg.multi_dot, overloads("linalg_multi_dot")),
     OperationRow("chain_matmul", _chain_matmul, overloads("chain_matmul")),
 )
