@@ -52,6 +52,12 @@ Dropouts = (
     _dropout(
         "alpha_dropout", "In training, elements set so that mean and variance stay as they are.", FLOATS, 0
     ),
+    _dropout(
+        "feature_alpha_dropout",
+        "In training, whole channels (axis 1) set so that mean and variance stay as they are.",
+        FLOATS,
+        2,
+    ),
 )
 
 

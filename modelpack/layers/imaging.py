@@ -1,4 +1,4 @@
-"""Operations on the last axes of images, signals and volumes: pools, paddings, other sizes, windows."""
+"""Operations on the last axes of images, signals and volumes: pools, paddings, windows."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from modelpack.dims import Dim, exceeds, may_equal
 from modelpack.layers.adaptive_pooling import AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d
 from modelpack.layers.base import Layer, aten, choice, example, flag, operation, setting, sizes
 from modelpack.layers.functional import result_of
-from modelpack.layers.kinds import Integer, Integers, ListOf, Nullable, Number
+from modelpack.layers.kinds import Integer, Integers, Nullable, Number
 from modelpack.layers.matrix import one_dtype
 from modelpack.layers.pooling import AvgPool1d, AvgPool2d, AvgPool3d, MaxPool1d, MaxPool2d, MaxPool3d
 from modelpack.layers.rules import BOOLEAN, COMPLEX, COUNTABLE, FLOATS, NUMBERS, fits, of_result
-from modelpack.layers.upsampling import Upsample
 from modelpack.layers.vision import Fold as FoldLayer
 from modelpack.layers.vision import Unfold as UnfoldLayer
 from modelpack.layers.windows import axis_names, with_spatial
 from modelpack.tensors import Mismatch, TensorSpec
 
-__all__ = ["ADAPTIVE", "AVERAGES", "MAXIMA", "RESIZED", "Col2Im", "GridSampler", "Im2Col", "Pad"]
+__all__ = ["ADAPTIVE", "AVERAGES", "MAXIMA", "Col2Im", "GridSampler", "Im2Col", "Pad"]
 
 _STRIDE = "step from one window to the next; null for `kernel_size`"
 _CEIL = "whether a last, incomplete window counts"
@@ -201,88 +200,6 @@ class Pad(Layer):
                         f"can't add {amount} to an axis of {size} of its input {x} by '{self.mode}'",
                         setting="pad",
                     )
-
-
-_NEW_SIZES = "the new sizes; or else `scale_factors`"
-_FACTORS = "what each size is multiplied by"
-_RESIZED = """Shapes: ``[batch, channels, *sizes]`` to ``[batch, channels, *output_size]``, or each ``floor(size * scale)``."""
-
-
-def _nearest(n: int) -> type[Layer]:
-    axes = ", ".join(("height", "width", "6")[:n])
-
-    @operation(source=aten("torch.nn.functional.interpolate"), name=f"upsample_nearest{n}d")
-    class Nearest(Layer):
-        __doc__ = f"Another size, by the nearest element.\n\n{_RESIZED}"
-
-        output_size: tuple[Dim, ...] | None = setting(_sizes_or_null(n), _NEW_SIZES, default=None)
-        scale_factors: tuple[float, ...] | None = setting(_factors_or_null(n), _FACTORS, default=None)
-
-        examples = (
-            example(f"float32[batch, 2, {axes}]", output_size=(5, 4, 3)[:n]),
-            example(f"float32[batch, 2, {axes}]", scale_factors=(2.0, 0.5, 1.5)[:n]),
-            example(f"float64[batch, 2, {axes}]", output_size=(7, 8, 9)[:n]),
-        )
-
-        def infer(self, input: TensorSpec) -> TensorSpec:
-            return _upsampled(input, "nearest", self.output_size, self.scale_factors, None)
-
-    return Nearest
-
-
-def _smooth(name: str, doc: str, mode: str, n: int) -> type[Layer]:
-    axes = ", ".join(("height", "width", "6")[:n])
-
-    @operation(source=aten("torch.nn.functional.interpolate"), name=name)
-    class Smooth(Layer):
-        __doc__ = f"{doc}\n\n{_RESIZED}"
-
-        output_size: tuple[Dim, ...] | None = setting(_sizes_or_null(n), _NEW_SIZES, default=None)
-        scale_factors: tuple[float, ...] | None = setting(_factors_or_null(n), _FACTORS, default=None)
-        align_corners: bool = flag("whether the centres of the corner elements stay where they are")
-
-        examples = (
-            example(f"float32[batch, 2, {axes}]", output_size=(5, 4, 3)[:n], align_corners=False),
-            example(f"float32[batch, 2, {axes}]", scale_factors=(2.0, 0.5, 1.5)[:n], align_corners=True),
-            example(f"float64[batch, 2, {axes}]", output_size=(7, 8, 9)[:n], align_corners=True),
-        )
-
-        def infer(self, input: TensorSpec) -> TensorSpec:
-            return _upsampled(input, mode, self.output_size, self.scale_factors, self.align_corners)
-
-    return Smooth
-
-
-def _sizes_or_null(n: int) -> Nullable:
-    return Nullable(ListOf(Integer(1, symbolic=True), n))
-
-
-def _factors_or_null(n: int) -> Nullable:
-    return Nullable(ListOf(Number(), n))
-
-
-def _upsampled(
-    x: TensorSpec,
-    mode: str,
-    size: tuple[Dim, ...] | None,
-    factors: tuple[float, ...] | None,
-    corners: bool | None,
-) -> TensorSpec:
-    # The layer wants sizes that are fixed; what else it wants doesn't depend on them.
-    fixed = None if size is None else tuple(each if isinstance(each, int) else 1 for each in size)
-    result = result_of(Upsample(size=fixed, scale_factor=factors, mode=mode, align_corners=corners), x)
-    return result if size is None else x.with_shape(*x.shape[:2], *size)
-
-
-RESIZED = (
-    *(_nearest(n) for n in (1, 2, 3)),
-    _smooth("upsample_linear1d", "Another length, by the line between two elements.", "linear", 1),
-    _smooth("upsample_bilinear2d", "Another size, by lines between elements of both axes.", "bilinear", 2),
-    _smooth(
-        "upsample_bicubic2d", "Another size, by cubics through four elements of both axes.", "bicubic", 2
-    ),
-    _smooth("upsample_trilinear3d", "Another size, by lines between elements of three axes.", "trilinear", 3),
-)
 
 
 @operation(source=aten("torch.nn.functional.grid_sample"), name="grid_sampler")

@@ -19,6 +19,7 @@ from tests.contract.cases import canonical, flat, tensors_of
 PLACES = frozenset(
     {"index", "index_put", "gather", "scatter", "index_select", "embedding", "one_hot"}
     | {"cross_entropy_loss", "nll_loss", "multi_margin_loss", "multilabel_margin_loss"}
+    | {"max_unpool2d", "max_unpool3d"}
 )
 """Operations whose integers are places, which must lie inside."""
 
@@ -27,6 +28,7 @@ PROBABILITIES = frozenset(
     {"bernoulli", "bernoulli_like", "multinomial", "normal", "poisson", "standard_gamma"}
     | {"quantile", "nanquantile"}
     | {"binary_cross_entropy", "kl_div", "poisson_nll_loss"}
+    | {"fractional_max_pool2d", "fractional_max_pool3d"}
 )
 """Operations whose floats are probabilities, or at least not negative."""
 

@@ -94,6 +94,36 @@ STRICTER: dict[str, Callable[[tuple[TensorSpec | None, ...]], bool]] = {
         ("cross_entropy_loss", "nll_loss"),
         lambda inputs: inputs[1] is not None and inputs[1].dtype is not DType.INT64,
     ),
+    # A bias is added, whatever its dtype is, and stretched.
+    **dict.fromkeys(
+        ("conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "conv_tbc", "bilinear"),
+        lambda inputs: (
+            inputs[-1] is not None
+            and inputs[0] is not None
+            and (inputs[-1].dtype is not inputs[0].dtype or inputs[-1].rank != 1)
+        ),
+    ),
+    **dict.fromkeys(
+        ("rnn_tanh_cell", "rnn_relu_cell", "gru_cell"),
+        lambda inputs: any(
+            each is not None and (each.rank != 1 or each.shape == (1,)) for each in inputs[4:]
+        ),
+    ),
+    # Statistics are kept in another dtype than the input's.
+    "instance_norm": _other_than_floats,
+    # Coordinates are fractions.
+    "affine_grid_generator": _other_than_floats,
+    # The first sequence tells dtype and shape, the others are converted and stretched.
+    "pad_sequence": lambda inputs: (
+        len({(each.dtype, each.shape[1:]) for each in inputs if each is not None}) > 1
+    ),
+    # A negative number is wrapped around.
+    "threshold": lambda inputs: inputs[0] is not None and inputs[0].dtype is DType.UINT8,
+    # torch takes samples for more images than there are.
+    **dict.fromkeys(
+        ("fractional_max_pool2d", "fractional_max_pool3d"),
+        lambda inputs: inputs[1] is not None and inputs[1].rank == 3,
+    ),
     # A single class without an axis is nothing that torch documents.
     **dict.fromkeys(
         ("multi_margin_loss", "multilabel_margin_loss"),

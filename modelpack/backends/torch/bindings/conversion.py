@@ -29,7 +29,7 @@ def _format_name(value: Any) -> str:
 ROWS: tuple[Row, ...] = (
     *(
         OperationRow(name, getattr(torch, name), overloads(name))
-        for name in ("dropout", "feature_dropout", "alpha_dropout")
+        for name in ("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout")
     ),
     OperationRow(
         "to",

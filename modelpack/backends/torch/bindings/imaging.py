@@ -1,4 +1,4 @@
-"""Pools, paddings, other sizes and windows of images, signals and volumes."""
+"""Pools, paddings and windows of images, signals and volumes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _word(words: tuple[str, ...]) -> Callable[[Any], str]:
     return lambda value: words[value]
 
 
-def _or_null(value: Any) -> Any:
+def or_null(value: Any) -> Any:
     """ATen writes a stride that isn't given as an empty list."""
     return None if value is None or list(value) == [] else value
 
@@ -37,24 +37,9 @@ def _or_nothing(value: Any) -> Any:
     return None if repr(value) in ("0", "0.0") else value
 
 
-def _resize(name: str) -> OperationRow:
-    function: Any = getattr(aten, name).vec
-    if "nearest" in name:
-
-        def nearest(input: Any, output_size: Any, scale_factors: Any) -> Any:
-            return function(input, output_size, scale_factors)
-
-        return OperationRow(name, nearest, (function,))
-
-    def smooth(input: Any, output_size: Any, scale_factors: Any, align_corners: bool) -> Any:
-        return function(input, output_size, align_corners, scale_factors)
-
-    return OperationRow(name, smooth, (function,))
-
-
 ROWS: tuple[Row, ...] = (
     *(
-        OperationRow(name, getattr(functional, name), overloads(name), read={"stride": _or_null})
+        OperationRow(name, getattr(functional, name), overloads(name), read={"stride": or_null})
         for name in ("max_pool1d", "max_pool2d", "max_pool3d", "avg_pool1d", "avg_pool2d", "avg_pool3d")
     ),
     *(
@@ -63,18 +48,6 @@ ROWS: tuple[Row, ...] = (
     ),
     OperationRow(
         "pad", functional.pad, (*overloads("pad"), *overloads("constant_pad_nd")), read={"value": _or_nothing}
-    ),
-    *(
-        _resize(f"upsample_{name}")
-        for name in (
-            "nearest1d",
-            "nearest2d",
-            "nearest3d",
-            "linear1d",
-            "bilinear2d",
-            "bicubic2d",
-            "trilinear3d",
-        )
     ),
     OperationRow(
         "grid_sampler",
