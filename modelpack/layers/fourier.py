@@ -170,7 +170,7 @@ def _shift(name: str, doc: str) -> type[Layer]:
         )
 
         def infer(self, input: TensorSpec) -> TensorSpec:
-            for axis in self.dim or ():
+            for axis in self.dim or (0,):
                 existing_axis(input, axis)
             return input
 

@@ -22,6 +22,9 @@ __all__ = [
     "Slice",
     "Triangles",
     "Unfold",
+    "indices",
+    "picked",
+    "within",
 ]
 
 _INDEX = frozenset({DType.INT32, DType.INT64})
@@ -60,13 +63,20 @@ class Select(Layer):
     )
 
     def infer(self, input: TensorSpec) -> TensorSpec:
-        axis = existing_axis(input, self.dim)
-        length = input.shape[axis]
-        if exceeds(self.index + 1, length) or exceeds(-length, self.index):
-            raise Mismatch(
-                f"index is {self.index}, but axis {axis} of its input {input} has {length}", setting="index"
-            )
-        return input.with_shape(*input.shape[:axis], *input.shape[axis + 1 :])
+        return picked(input, self.dim, self.index)
+
+
+def picked(x: TensorSpec, dim: int, index: Dim) -> TensorSpec:
+    """The slice of `x` at one place of an axis.
+
+    Raises:
+        Mismatch: there is no such axis or place.
+    """
+    axis = existing_axis(x, dim)
+    length = x.shape[axis]
+    if exceeds(index + 1, length) or exceeds(-length, index):
+        raise Mismatch(f"index is {index}, but axis {axis} of its input {x} has {length}", setting="index")
+    return x.with_shape(*x.shape[:axis], *x.shape[axis + 1 :])
 
 
 @operation(source="https://docs.pytorch.org/docs/2.13/tensor_view.html", name="slice")
@@ -171,15 +181,19 @@ class Gather(Layer):
 
     def infer(self, input: TensorSpec, index: TensorSpec) -> TensorSpec:
         axis = axis_or_scalar(of_result(input, ARITHMETIC | BOOLEAN), self.dim)
-        _within(input, indices(index, "index"), axis, "index")
+        within(input, indices(index, "index"), axis, "index")
         return input.with_shape(*index.shape)
 
 
-def _within(x: TensorSpec, index: TensorSpec, axis: int | None, port: str) -> None:
-    """Refuse an index that is longer than `x`, but along `axis`."""
+def within(x: TensorSpec, index: TensorSpec, axis: int | None, port: str) -> None:
+    """Refuse an index that is longer than `x`, but along `axis`.
+
+    Raises:
+        Mismatch: it is, or has another number of axes.
+    """
     if max(x.rank, 1) != max(index.rank, 1):
         raise Mismatch(f"its {port} {index} must have as many axes as {x}", code="MP302", port=port)
-    for at, (length, reach) in enumerate(zip(x.shape, index.shape, strict=False)):
+    for at, (length, reach) in enumerate(zip(x.shape or (1,), index.shape or (1,), strict=True)):
         if at != axis and exceeds(reach, length):
             raise Mismatch(f"axis {at} of its {port} {index} is longer than that of {x}", port=port)
 
@@ -207,13 +221,13 @@ class Scatter(Layer):
 
     def infer(self, input: TensorSpec, index: TensorSpec, src: TensorSpec | None = None) -> TensorSpec:
         axis = axis_or_scalar(of_result(input, ARITHMETIC | BOOLEAN), self.dim)
-        _within(input, indices(index, "index"), axis, "index")
+        within(input, indices(index, "index"), axis, "index")
         if src is not None:
             if src.dtype is not input.dtype:
                 raise Mismatch(
                     f"its src {src} must have the dtype of its input {input}", code="MP306", port="src"
                 )
-            _within(src, index, None, "index")
+            within(src, index, None, "index")
         return input
 
 

@@ -20,6 +20,8 @@ PLACES = frozenset(
     {"index", "index_put", "gather", "scatter", "index_select", "embedding", "one_hot"}
     | {"cross_entropy_loss", "nll_loss", "multi_margin_loss", "multilabel_margin_loss"}
     | {"max_unpool2d", "max_unpool3d"}
+    | {"scatter_add", "scatter_reduce", "index_add", "index_copy", "index_reduce", "index_fill"}
+    | {"take", "take_along_dim", "put", "masked_scatter", "searchsorted"}
 )
 """Operations whose integers are places, which must lie inside."""
 

@@ -144,6 +144,16 @@ STRICTER: dict[str, Callable[[tuple[TensorSpec | None, ...]], bool]] = {
     ),
     # torch compares counts: a scalar is a weight of one channel to it.
     "batch_norm": lambda inputs: any(each is not None and not each.rank for each in inputs[1:]),
+    # Scalars pass for vectors of one element in some places and not in others.
+    **dict.fromkeys(
+        ("index_add", "index_copy", "index_reduce", "index_fill"),
+        lambda inputs: any(each is not None and not each.rank for each in inputs),
+    ),
+    # torch converts truth values beside numbers, and has no order for them otherwise.
+    **dict.fromkeys(
+        ("bucketize", "searchsorted"),
+        lambda inputs: any(each is not None and each.dtype is DType.BOOL for each in inputs),
+    ),
     # torch stretches places of other shapes, and counts the axis from the front of the longer.
     **dict.fromkeys(
         ("trapezoid", "cumulative_trapezoid"),

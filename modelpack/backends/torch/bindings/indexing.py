@@ -16,11 +16,11 @@ def _slice(input: Any, dim: int, start: int, end: int | None, step: int) -> Any:
     return aten.slice.Tensor(input, dim, start, end, step)
 
 
-def _start(value: Any) -> Any:
+def first_place(value: Any) -> Any:
     return 0 if value is None else value
 
 
-def _end(value: Any) -> Any:
+def last_place(value: Any) -> Any:
     """The largest integer is how Python says "to the end"."""
     return None if type(value) is int and value == 2**63 - 1 else value
 
@@ -53,7 +53,9 @@ def _unfold(input: Any, dimension: int, size: int, step: int) -> Any:
 
 ROWS: tuple[Row, ...] = (
     OperationRow("select", torch.select, overloads("select", "int")),
-    OperationRow("slice", _slice, overloads("slice", "Tensor"), read={"start": _start, "end": _end}),
+    OperationRow(
+        "slice", _slice, overloads("slice", "Tensor"), read={"start": first_place, "end": last_place}
+    ),
     OperationRow("narrow", torch.narrow, overloads("narrow")),
     OperationRow("index_select", _index_select, overloads("index_select")),
     OperationRow("gather", _gather, overloads("gather"), fixed={"sparse_grad": (False,)}),

@@ -14,16 +14,6 @@ def _dist(input: Any, other: Any, p: float) -> Any:
     return torch.dist(input, other, p)
 
 
-def _trapezoid(y: Any, x: Any, dx: Any, dim: int) -> Any:
-    return torch.trapezoid(y, dx=dx, dim=dim) if x is None else torch.trapezoid(y, x, dim=dim)
-
-
-def _cumulative_trapezoid(y: Any, x: Any, dx: Any, dim: int) -> Any:
-    if x is None:
-        return torch.cumulative_trapezoid(y, dx=dx, dim=dim)
-    return torch.cumulative_trapezoid(y, x, dim=dim)
-
-
 ROWS: tuple[Row, ...] = (
     *(
         OperationRow(
@@ -50,8 +40,4 @@ ROWS: tuple[Row, ...] = (
         for name in ("quantile", "nanquantile")
     ),
     OperationRow("dist", _dist, overloads("dist")),
-    OperationRow(
-        "trapezoid", _trapezoid, (*overloads("trapezoid", "x", "dx"), *overloads("trapz", "x", "dx"))
-    ),
-    OperationRow("cumulative_trapezoid", _cumulative_trapezoid, overloads("cumulative_trapezoid", "x", "dx")),
 )
