@@ -49,6 +49,7 @@ KEYWORDS = frozenset(
         "with",
         "call",
         "repeat",
+        "from",
         "take",
         "inputs",
         "outputs",
@@ -124,6 +125,8 @@ class Node:
     inputs: Structure = None
     """a tuple (ports in order), a mapping (ports by name), or None: what comes before"""
     repeat: Literal = None
+    first: int = 0
+    """the number of the first copy of a `repeat`"""
     frozen: bool | tuple[str, ...] = False
     """True: no gradients, and normalisation stays in eval mode; names: these tensors get no gradients"""
     init: Mapping[str, Init] = field(default_factory=dict[str, Init])

@@ -6,6 +6,7 @@ outputs  None where they are the last node's
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -14,7 +15,11 @@ from modelpack.architecture import ARGUMENT_KINDS, Apply, Architecture, Block, C
 from modelpack.layers.base import Port
 from modelpack.layers.kinds import Literal
 
-__all__ = ["action_of", "canonical", "canonical_block", "implied_inputs", "ports_of"]
+__all__ = ["INDEX", "LAST", "action_of", "canonical", "canonical_block", "implied_inputs", "ports_of"]
+
+INDEX = re.compile("0|[1-9][0-9]{0,5}")
+"""A position in a list or a copy's number, as references and names write it, up to `LAST`."""
+LAST = 999_999
 
 
 def canonical(architecture: Architecture) -> Architecture:

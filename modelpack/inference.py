@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from modelpack.architecture import ARGUMENT_KINDS, Apply, Architecture, Block, ByMode, Call, Node, Use
 from modelpack.binding import Scope, bind_dims, is_symbolic, match_structure, resolve
 from modelpack.budget import Budget
+from modelpack.canonical import INDEX
 from modelpack.dims import Dim, Expr, TooComplex
 from modelpack.layers.kinds import Literal
 from modelpack.leaves import infer_leaf, make_leaf
-from modelpack.lookup import INDEX, enter, find, flat, key_of
+from modelpack.lookup import enter, find, flat, key_of
 from modelpack.network import Again, Body, Child, Leaf, Slot, Specs, Step, TensorEntry, Wiring
 from modelpack.reading import Problems
 from modelpack.tensors import Mismatch, TensorSpec
@@ -30,6 +31,8 @@ class _Value:
 
     places: list[int]
     specs: list[Specs]
+    first: int | None = None
+    """the first repetition's number; None where nothing repeats"""
 
 
 @dataclass(slots=True)
@@ -176,9 +179,9 @@ class Inference:
             raise Mismatch(f"repeat must be a fixed positive integer, not {count}", code="MP209")
         if count > self._budget.steps:
             raise Mismatch(f"repeats {count} times, the budget is {self._budget.steps} steps", code="MP330")
-        value = _Value([], [])
+        value = _Value([], [], node.first)
         for at in range(count):
-            step = self._append(f"{node.name}.{at}", node, inputs, run)
+            step = self._append(f"{node.name}.{node.first + at}", node, inputs, run)
             value.places += step.places
             value.specs += step.specs
             inputs = _chained(inputs, step)
@@ -296,12 +299,11 @@ class Inference:
         if value is None:
             raise _Silent
         path, at = slot.path, -1
-        if len(value.places) > 1 and path and INDEX.fullmatch(str(path[0])):
-            at, path = int(path[0]), path[1:]
-            if at >= len(value.places):
-                raise Mismatch(
-                    f"there are {len(value.places)} repetitions, none has the number {at}", code="MP313"
-                )
+        if value.first is not None and path and INDEX.fullmatch(str(path[0])):
+            at, path = int(path[0]) - value.first, path[1:]
+            if not 0 <= at < len(value.places):
+                told = f"there are {len(value.places)} repetitions, none has the number {at + value.first}"
+                raise Mismatch(told, code="MP313")
         specs = value.specs[at]
         way: list[str | int] = []
         for key in path:

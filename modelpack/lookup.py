@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, cast
 
+from modelpack.canonical import INDEX
 from modelpack.network import Child, Leaf, Specs, Step
 from modelpack.tensors import Mismatch, TensorSpec
 
-__all__ = ["INDEX", "enter", "find", "flat", "key_of"]
-
-
-INDEX = re.compile("0|[1-9][0-9]{0,5}")
-"""A position in a list, as references write it."""
+__all__ = ["enter", "find", "flat", "key_of"]
 
 
 def enter(specs: Specs, key: str) -> tuple[Specs, str | int]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from modelpack import source
 from modelpack.architecture import Apply, ByMode, Call, Node, SettingValue, Structure, Use
+from modelpack.canonical import LAST
 from modelpack.layers import LayerType
 from modelpack.layers.base import Setting
 from modelpack.layers.initial import INITIALISERS, Init
@@ -14,9 +15,10 @@ from modelpack.reading import PATH, Problems, describe, literal, nearest
 
 __all__ = ["NodeReader"]
 
-_COMMON = ("inputs", "repeat", "frozen", "init")
+_COMMON = ("inputs", "repeat", "from", "frozen", "init")
 _RESERVED = ("take", "outputs", "rename", "reset", "shared", "when")
 _COUNT = Integer(minimum=1)
+_FIRST = Integer(minimum=0, maximum=LAST)
 _LONGEST_REFERENCE = 256
 _MOST_MISTYPED = 16
 """Unknown settings that are compared with missing ones."""
@@ -54,6 +56,7 @@ class NodeReader:
             action=action,
             inputs=self._inputs(entries["inputs"], f"{path}.inputs") if "inputs" in entries else None,
             repeat=self._repeat(entries["repeat"], f"{path}.repeat") if "repeat" in entries else None,
+            first=self._first(entries["from"], f"{path}.from") if "from" in entries else 0,
             frozen=self._frozen(entries["frozen"], f"{path}.frozen") if "frozen" in entries else False,
             init=self._inits(entries["init"], f"{path}.init") if "init" in entries else {},
             place=at,
@@ -100,8 +103,9 @@ class NodeReader:
         self._problems.add("MP201", f"unknown layer type '{key}'", at, path, near)
 
     def _only_where_it_belongs(self, node: source.Mapping, action: _Action | None, path: str) -> None:
-        """`with` belongs to `use`; a call has no tensors of its own to freeze, start or repeat."""
+        """`with` belongs to `use`, `from` to `repeat`; a call has no tensors of its own to freeze, start or repeat."""
         wrong = [] if isinstance(action, Use) else ["with"]
+        wrong += [] if "repeat" in node.entries else ["from"]
         if isinstance(action, Call):
             wrong += ["repeat", "frozen", "init"]
         for key in wrong:
@@ -189,6 +193,17 @@ class NodeReader:
         except ValueError as error:
             self._problems.add("MP209", f"repeat {error}", (value.line, value.column), path)
             return None
+
+    def _first(self, value: source.Value, path: str) -> int:
+        try:
+            read = _FIRST.read(literal(value))
+        except ValueError as error:
+            read = error
+        if isinstance(read, int):
+            return read
+        told = read if isinstance(read, ValueError) else "must be a number, not an expression"
+        self._problems.add("MP209", f"from {told}", (value.line, value.column), path)
+        return 0
 
     def _frozen(self, value: source.Value, path: str) -> bool | tuple[str, ...]:
         if isinstance(value, source.Scalar) and isinstance(value.value, bool):

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from modelpack.canonical import ARGUMENT_KINDS
+from modelpack.canonical import ARGUMENT_KINDS, LAST
 from modelpack.dims import Expr
 from modelpack.dtypes import DType
 from modelpack.layers.base import PARAMETER_DTYPE, LayerType, Setting
@@ -200,6 +200,12 @@ def _node(types: Mapping[str, LayerType], kinds: _Kinds) -> Schema:
         },
         "inputs": _ref("references") | {"type": ["array", "object", "string"]},
         "repeat": _ref("dim") | {"minimum": 1, "description": "so many in a chain, as submodules 0, 1, …"},
+        "from": {
+            "type": "integer",
+            "minimum": 0,
+            "maximum": LAST,
+            "description": "the first copy's number in a `repeat`, 0 if absent",
+        },
         "frozen": {
             "description": "true: nothing is trained and normalisation stays in eval mode; names: these tensors aren't trained",
             "type": ["boolean", "array"],
@@ -208,7 +214,10 @@ def _node(types: Mapping[str, LayerType], kinds: _Kinds) -> Schema:
         "init": _named(_ref("init"), PATH) | {"description": "first values of its tensors, by name"},
     }
     layers = {name: _layer(types[name], kinds) for name in sorted(types)}
-    return _closed(keywords | layers) | {"minProperties": 1, "dependentRequired": {"with": ["use"]}}
+    return _closed(keywords | layers) | {
+        "minProperties": 1,
+        "dependentRequired": {"with": ["use"], "from": ["repeat"]},
+    }
 
 
 def _layer(kind: LayerType, kinds: _Kinds) -> Schema:

@@ -18,7 +18,7 @@ from modelpack.architecture import (
     Structure,
     Use,
 )
-from modelpack.canonical import action_of, implied_inputs, ports_of
+from modelpack.canonical import INDEX, action_of, implied_inputs, ports_of
 from modelpack.dims import Expr, symbols
 from modelpack.layers.base import Port
 from modelpack.layers.kinds import Literal
@@ -88,22 +88,29 @@ class _Wirer:
     # ----------------------------------------------------------------------------------------------- names
 
     def _unique_names(self) -> None:
-        """No name twice, and none that is a path below another: `a` and `a.b` could both own a tensor `a.b.c`."""
+        """No name twice, and none that is a path below another: `a` and `a.b` could both own a tensor `a.b.c`. Beside a
+        repeated `a`, numbers that no copy has are free."""
         named = [(name, None) for name in (*self._block.inputs, *self._block.tensors)]
         taken: set[str] = set()
-        above: dict[str, str] = {}
-        """prefix -> a name that has it"""
+        above: dict[str, list[str]] = {}
+        """prefix -> the names that have it"""
+        repeated = {node.name: node for node in self._block.nodes if node.repeat is not None}
         for name, at in [*named, *((node.name, node.place) for node in self._block.nodes)]:
             parts = name.split(".")
             prefixes = [".".join(parts[:count]) for count in range(1, len(parts))]
-            over = next((prefix for prefix in prefixes if prefix in taken), above.get(name))
+            pairs = [(prefix, prefix, name) for prefix in prefixes if prefix in taken]
+            pairs += [(below, name, below) for below in above.get(name, ())]
+            over = next(
+                (told for told, outer, inner in pairs if not _apart(repeated.get(outer), inner)), None
+            )
             if name in taken:
                 self._add("MP215", f"the name '{name}' is taken", at, f"layers.{name}")
             elif over is not None:
                 told = f"'{name}' and '{over}': a name can't lie below another"
                 self._add("MP215", told, at, f"layers.{name}")
             taken.add(name)
-            above.update(dict.fromkeys(prefixes, name))
+            for prefix in prefixes:
+                above.setdefault(prefix, []).append(name)
 
     def _dimensions(self) -> set[str]:
         """The names that expressions here may use: dimensions that inputs declare, and arguments."""
@@ -329,6 +336,15 @@ class _Wirer:
 
 
 _ORDER = "layers run in the order in which they stand; a network has no cycles"
+
+
+def _apart(repeated: Node | None, name: str) -> bool:
+    """Whether `name`, which lies below that of a repeated node, has a number that none of its copies has."""
+    number = name[len(repeated.name) + 1 :].partition(".")[0] if repeated else ""
+    if repeated is None or not INDEX.fullmatch(number):
+        return False
+    beyond = type(repeated.repeat) is int and int(number) >= repeated.first + repeated.repeat
+    return int(number) < repeated.first or beyond
 
 
 def _names(value: Literal) -> set[str]:

@@ -105,6 +105,8 @@ def _node(node: Node) -> _Tree:
                 tree["with"] = {name: _literal(value) for name, value in use.arguments.items()}
     if node.repeat is not None:
         tree["repeat"] = _literal(node.repeat)
+        if node.first:
+            tree["from"] = str(node.first)
     if node.inputs is not None:
         tree["inputs"] = _structure(node.inputs)
     if node.frozen is not False:
@@ -219,7 +221,7 @@ def _flow(tree: _Tree) -> str:
 # --------------------------------------------------------------------------------------------------- scalars
 
 
-_PLAIN = re.compile(r"[A-Za-z_$(][A-Za-z0-9_$.()*/%+-]*(?: [A-Za-z0-9_$.()*/%+-]+)*")
+_PLAIN = re.compile(r"(?:[0-9]+\*)?[A-Za-z_$(][A-Za-z0-9_$.()*/%+-]*(?: [A-Za-z0-9_$.()*/%+-]+)*")
 _WORDS_OF_YAML_1_1 = frozenset({"yes", "no", "on", "off"})
 
 

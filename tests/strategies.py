@@ -335,11 +335,13 @@ def _nodes(draw: st.DrawFn, blocks: Mapping[str, Block]) -> Node:
     inputs = draw(st.none() | _STRUCTURES.filter(lambda each: isinstance(each, tuple | dict)))
     if isinstance(action, Call):
         return Node(name, action, inputs)
+    repeat = draw(st.none() | st.integers(1, 5))
     return Node(
         name,
         action,
         inputs,
-        repeat=draw(st.none() | st.integers(1, 5)),
+        repeat=repeat,
+        first=0 if repeat is None else draw(st.integers(0, 3)),
         frozen=draw(st.booleans() | st.lists(_PATHS, max_size=2).map(tuple)),
         init=draw(st.dictionaries(NAMES, _INITS, max_size=2)),
     )

@@ -20,6 +20,8 @@ _ENOUGH = 3
 """Different values in which one argument must be a multiple of another to be one by more than coincidence."""
 _MOST_PLACES = 2
 """How many times the places of its base a multiple may have: arithmetic all over a block reads worse than one more argument."""
+_LEAST_PLACES = 2
+"""Places that a base has: what stands at one place only isn't what a block is told by."""
 _DERIVED = frozenset({"num_features", "normalized_shape", "num_channels", "num_groups", "groups"})
 """Settings that repeat a width which other settings name better."""
 _ANY = symbol("$any")
@@ -200,9 +202,14 @@ def _arithmetic(values: list[_Value]) -> dict[int, tuple[int, int]]:
     """Value -> the one that it is a multiple of, and the factor; 0 for half of it, rounded down."""
     numbers = {at: each.values for at, each in enumerate(values) if each.kind == "int"}
     order = sorted(numbers, key=lambda at: (_size(numbers[at]), at))
+    usual = {
+        at
+        for at, each in numbers.items()
+        if len(set(each)) >= _ENOUGH and len(values[at].holes) >= _LEAST_PLACES
+    }
     found: dict[int, tuple[int, int]] = {}
     for at in order:
-        bases = [base for base in order if base not in found and len(set(numbers[base])) >= _ENOUGH]
+        bases = [base for base in order if base not in found and base in usual]
         ways = [
             (base, factor)
             for base in bases
@@ -242,8 +249,8 @@ def _name(holes: list[_Hole], taken: set[str]) -> str:
     names = [place.name for place in told]
     word = _width(names) or next((name for name in names if name not in _DERIVED), names[0])
     owner = next((place for place in told if place.name == word), told[0]).owner
-    parts = [part for part in owner.split(".") if part.isidentifier()]
-    wishes = [word, *(f"{part}_{word}" for part in parts[-1:])]
+    last = owner.rpartition(".")[2]
+    wishes = [word, f"{last}_{word}"] if last.isidentifier() else [word]
     numbered = (f"{word}_{count}" for count in itertools.count(2))
     return next(wish for wish in itertools.chain(wishes, numbered) if wish not in taken)
 

@@ -42,10 +42,11 @@ class _Folded:
         bodies = {name: self.body(block) for name, block in blocks.items()}
         for name, body in bodies.items():
             alike.setdefault((_base(name, every), repr(marked(body))), []).append(name)
-        for names in alike.values():
+        for (base, _), names in alike.items():
             block, given = template([bodies[name] for name in names], self.blocks)
-            self.blocks[names[0]] = block
-            self.uses |= {name: Use(names[0], values) for name, values in zip(names, given, strict=True)}
+            kept = base if base in names else names[0]
+            self.blocks[kept] = block
+            self.uses |= {name: Use(kept, values) for name, values in zip(names, given, strict=True)}
 
     def body(self, block: Block) -> Block:
         return with_runs(replace(block, nodes=tuple(map(self._node, block.nodes))), self.blocks)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from modelpack.architecture import Apply, Block, Call, InputSpec, Node, Structure, Use
-from modelpack.canonical import action_of, implied_inputs, ports_of
+from modelpack.canonical import INDEX, LAST, action_of, implied_inputs, ports_of
 
 __all__ = ["with_runs"]
 
@@ -16,6 +16,8 @@ class _Run:
     base: str
     start: int
     """its first node's position among the nodes"""
+    first: int
+    """its number"""
     count: int
 
 
@@ -25,13 +27,15 @@ def with_runs(block: Block, blocks: Mapping[str, Block]) -> Block:
     runs = {run.start: run for run in _chosen(nodes, block, blocks)}
     if not runs:
         return block
-    last = {f"{run.base}.{run.count - 1}": run.base for run in runs.values()}
+    last = {f"{run.base}.{run.first + run.count - 1}": run.base for run in runs.values()}
     folded: list[Node] = []
     at = 0
     while at < len(nodes):
         node, run = nodes[at], runs.get(at)
         node = replace(node, inputs=_renamed(node.inputs, last))
-        folded.append(node if run is None else replace(node, name=run.base, repeat=run.count))
+        if run is not None:
+            node = replace(node, name=run.base, repeat=run.count, first=run.first)
+        folded.append(node)
         at += 1 if run is None else run.count
     outputs = nodes[-1].name if block.outputs is None else block.outputs
     return replace(block, nodes=tuple(folded), outputs=_renamed(outputs, last))
@@ -52,16 +56,25 @@ def _explicit(block: Block, blocks: Mapping[str, Block]) -> list[Node]:
 
 
 def _chosen(nodes: list[Node], block: Block, blocks: Mapping[str, Block]) -> Iterator[_Run]:
-    """The runs that can be folded: those that have all that is below their name."""
-    below: dict[str, int] = {}
-    for name in [*(node.name for node in nodes), *block.tensors]:
-        parts = name.split(".")
-        for count in range(1, len(parts)):
-            prefix = ".".join(parts[:count])
-            below[prefix] = below.get(prefix, 0) + 1
+    """The runs that can be folded: of those with one name the longest, if all else below that name is numbered too."""
+    beside = {
+        prefix
+        for name in [*(node.name for node in nodes), *block.tensors]
+        for prefix, rest in _splits(name)
+        if not INDEX.fullmatch(rest.partition(".")[0])
+    }
+    longest: dict[str, _Run] = {}
     for run in _runs(nodes, blocks):
-        if below[run.base] == run.count:
-            yield run
+        if run.base not in beside and run.count > (longest[run.base].count if run.base in longest else 0):
+            longest[run.base] = run
+    yield from longest.values()
+
+
+def _splits(name: str) -> Iterator[tuple[str, str]]:
+    """The ways to part a name at a dot."""
+    parts = name.split(".")
+    for count in range(1, len(parts)):
+        yield ".".join(parts[:count]), ".".join(parts[count:])
 
 
 def _runs(nodes: list[Node], blocks: Mapping[str, Block]) -> Iterator[_Run]:
@@ -69,20 +82,21 @@ def _runs(nodes: list[Node], blocks: Mapping[str, Block]) -> Iterator[_Run]:
     while at < len(nodes):
         base, _, number = nodes[at].name.rpartition(".")
         count = 1
-        if base and number == "0":
-            while at + count < len(nodes) and _continues(nodes, at, count, base, blocks):
+        if base and INDEX.fullmatch(number):
+            run = _Run(base, at, int(number), count)
+            while at + count < len(nodes) and _continues(nodes, run, count, blocks):
                 count += 1
             if count > 1:
-                yield _Run(base, at, count)
+                yield replace(run, count=count)
         at += count
 
 
-def _continues(nodes: list[Node], first: int, count: int, base: str, blocks: Mapping[str, Block]) -> bool:
+def _continues(nodes: list[Node], run: _Run, count: int, blocks: Mapping[str, Block]) -> bool:
     """Whether the node after `count` ones of a run is the next."""
-    one, before, node = nodes[first], nodes[first + count - 1], nodes[first + count]
-    if isinstance(one.action, Call) or one.repeat is not None:
+    one, before, node = nodes[run.start], nodes[run.start + count - 1], nodes[run.start + count]
+    if isinstance(one.action, Call) or one.repeat is not None or run.first + count > LAST:
         return False
-    like = replace(one, name=f"{base}.{count}", inputs=node.inputs)
+    like = replace(one, name=f"{run.base}.{run.first + count}", inputs=node.inputs)
     if repr(node) != repr(like):
         return False
     chained = _chained(one, before.name, blocks)

@@ -207,7 +207,24 @@ def test_what_each_copy_takes_beside_the_chain_must_be_the_same():
         found = folded((text + same).replace("OUT", out).replace("AT", at))
         assert "h: {use: Add, repeat: 3, inputs: [r, x]}" in found
     other = same.replace("[h.1AT, x]", "[h.1AT, r]")
-    assert "repeat: 2" not in folded((text + other).replace("OUT", "sum").replace("AT", ""))
+    found = folded((text + other).replace("OUT", "sum").replace("AT", ""))
+    assert found.splitlines()[-2:] == [
+        "  h: {use: Add, repeat: 2, inputs: [r, x]}",
+        "  h.2: {use: Add, inputs: [h, r]}",
+    ]
+
+
+def test_a_run_may_begin_later_and_end_before_others():
+    text = HEAD + "blocks:\n" + _mlp("Mlp", 8, 16) + _mlp("Mlp2", 8, 24) + "layers:\n"
+    text += "  h.0: {use: Mlp2}\n  h.1: {use: Mlp}\n  h.2: {use: Mlp}\n  h.3: {use: Mlp2}\n"
+    text += "  again: {call: h.2}\n  sum: {add: {}, inputs: [h.1, h.2]}\n"
+    assert folded(text).splitlines()[-5:] == [
+        "  h.0: {use: Mlp, with: {hidden_features: 24}}",
+        "  h: {use: Mlp, with: {hidden_features: 16}, repeat: 2, from: 1}",
+        "  h.3: {use: Mlp, with: {hidden_features: 24}}",
+        "  again: {call: h.2}",
+        "  sum: {add: {}, inputs: [h.1, h]}",
+    ]
 
 
 def test_a_run_stays_open_where_its_name_has_other_layers():

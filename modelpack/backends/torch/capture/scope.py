@@ -30,6 +30,7 @@ from modelpack.backends.torch.capture.values import (
     Described,
     Mark,
     Opaque,
+    alone,
     leaves,
     marks,
     referring,
@@ -363,7 +364,7 @@ class Scope:
 
         if self._is_network:
             return referring(self._only_tensors_and_none(given), reference), {}
-        kept = tensors_only(given)
+        kept = alone(tensors_only(given))
         if kept is None:
             # Nothing to give: what it computes, nobody can see.
             raise LayOpen({self.path})

@@ -22,6 +22,7 @@ __all__ = [
     "Described",
     "Mark",
     "Opaque",
+    "alone",
     "describe",
     "leaves",
     "map_tensors",
@@ -127,6 +128,13 @@ def tensors_only(value: Described) -> Described | None:
         named = {key: found for key, item in value.items() if (found := tensors_only(item)) is not None}
         return named or None
     return None
+
+
+def alone(value: Described | None) -> Described | None:
+    """What a list of one holds, such as an output beside others that a call left out."""
+    while isinstance(value, tuple) and len(value) == 1:
+        (value,) = value
+    return value
 
 
 def leaves(given: Described) -> list[Described]:
