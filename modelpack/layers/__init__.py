@@ -43,6 +43,7 @@ from modelpack.layers import (
     reduction,
     resizing,
     searching,
+    sequences,
     shape,
     shape_layers,
     shuffling,
@@ -121,5 +122,6 @@ FAMILIES = (
     cells,
     thresholds,
     shuffling,
+    sequences,
 )
 """The modules that declare types, in the order of the documentation."""

@@ -109,6 +109,8 @@ STRICTER: dict[str, Callable[[tuple[TensorSpec | None, ...]], bool]] = {
             each is not None and (each.rank != 1 or each.shape == (1,)) for each in inputs[4:]
         ),
     ),
+    # torch looks at few of the weights, and reads beyond the others: it ends the process with some.
+    **dict.fromkeys(("lstm", "gru", "rnn_tanh", "rnn_relu", "lstm_cell"), lambda inputs: True),
     # Statistics are kept in another dtype than the input's.
     "instance_norm": _other_than_floats,
     # Coordinates are fractions.

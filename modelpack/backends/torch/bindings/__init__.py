@@ -45,6 +45,7 @@ from modelpack.backends.torch.bindings import (
     reduction,
     resizing,
     searching,
+    sequences,
     shape,
     shape_layers,
     shuffling,
@@ -121,6 +122,7 @@ _FAMILIES = (
     cells,
     thresholds,
     shuffling,
+    sequences,
 )
 
 ROWS: dict[str, Row] = {row.type: row for family in _FAMILIES for row in family.ROWS}

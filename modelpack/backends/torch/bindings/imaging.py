@@ -52,7 +52,7 @@ ROWS: tuple[Row, ...] = (
     OperationRow(
         "grid_sampler",
         _grid_sampler,
-        overloads("grid_sampler"),
+        (*overloads("grid_sampler"), *overloads("grid_sampler_2d"), *overloads("grid_sampler_3d")),
         read={"interpolation_mode": _word(_INTERPOLATION), "padding_mode": _word(_OUTSIDE)},
     ),
     OperationRow("im2col", functional.unfold, overloads("im2col")),

@@ -83,7 +83,8 @@ def operation(node: fx.Node, around: Surroundings) -> tuple[Apply, Mapping[str, 
     for argument, value in _arguments(node):
         name = row.schema.get(argument.name, "input" if argument.name == "self" else argument.name)
         if name in ports and _holds_tensors(value):
-            inputs[name] = _structure(value, lambda each: around.reference(each, node))
+            given = _structure(value, lambda each: around.reference(each, node))
+            inputs[name] = _joined(inputs[name], given) if name in inputs else given
         elif name in ports and name not in kind.settings:
             if value is not None and value != []:
                 raise _not_carried(node, argument.name, value, around)
@@ -117,6 +118,15 @@ def _structure(value: Any, reference: Callable[[fx.Node], str]) -> Structure:
     if isinstance(value, list | tuple):
         return tuple(_structure(item, reference) for item in value)
     return None if value is None else reference(value)
+
+
+def _joined(first: Structure, second: Structure) -> Structure:
+    """Two lists of tensors that are one variadic port."""
+    return (*_listed(first), *_listed(second))
+
+
+def _listed(structure: Structure) -> tuple[Structure, ...]:
+    return structure if isinstance(structure, tuple) else (structure,)
 
 
 def _setting(node: fx.Node, name: str, value: Any, kind: LayerType, around: Surroundings) -> Literal:
