@@ -130,6 +130,8 @@ class Node:
     frozen: bool | tuple[str, ...] = False
     """True: no gradients, and normalisation stays in eval mode; names: these tensors get no gradients"""
     init: Mapping[str, Init] = field(default_factory=dict[str, Init])
+    when: str | None = None
+    """`train` or `eval`: the only mode in which it runs; None: both"""
     place: Position | None = field(default=None, compare=False, repr=False)
     places: Mapping[str, Position] = field(default_factory=dict[str, Position], compare=False, repr=False)
     """where each setting stands"""

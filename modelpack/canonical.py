@@ -1,6 +1,7 @@
 """Block -> Block in its one normal form: what the order of the layers already says is left out.
 
-inputs   None where they are what comes before; a tuple where the ports in use come first, in order; else a mapping
+inputs   None where they are what comes before; a tuple where the ports in use come first, in order; else a mapping, and of
+         `by_mode` always one
 outputs  None where they are the last node's
 """
 
@@ -14,6 +15,7 @@ from dataclasses import replace
 from modelpack.architecture import ARGUMENT_KINDS, Apply, Architecture, Block, Call, Node, Structure, Use
 from modelpack.layers.base import Port
 from modelpack.layers.kinds import Literal
+from modelpack.layers.stateful import EitherMode
 
 __all__ = ["INDEX", "LAST", "action_of", "canonical", "canonical_block", "implied_inputs", "ports_of"]
 
@@ -56,6 +58,13 @@ def _canonical_node(
     inputs = _positional(node.inputs, ports) if ports is not None else node.inputs
     if inputs == implied_inputs(block, before, ports):
         inputs = None
+    elif (
+        ports is not None
+        and ports is EitherMode.type.ports
+        and isinstance(inputs, tuple)
+        and len(inputs) == len(ports)
+    ):
+        inputs = {port.name: each for port, each in zip(ports, inputs, strict=True)}
     return node if inputs == node.inputs and inputs is not None else replace(node, inputs=inputs)
 
 

@@ -89,6 +89,8 @@ CODES: dict[str, str] = {
     "MP318": "a tensor whose shape isn't fixed",
     "MP319": "outputs that differ between the modes",
     "MP321": "tensors that can't be one",
+    "MP322": "something of one mode used in another",
+    "MP323": "an assignment that can't be made",
     "MP330": "too many steps",
     "MP331": "blocks nested too deeply",
     "MP332": "too much to check",

@@ -29,6 +29,7 @@ __all__ = [
     "Step",
     "TensorEntry",
     "Wiring",
+    "slots",
     "walk",
 ]
 
@@ -167,6 +168,15 @@ class Network:
     @property
     def outputs(self) -> Specs:
         return self.main.outputs
+
+
+def slots(wiring: Wiring) -> Iterator[Slot]:
+    """Every slot of a wiring, in order."""
+    if isinstance(wiring, Slot):
+        yield wiring
+    elif wiring is not None:
+        for inner in wiring.values() if isinstance(wiring, Mapping) else wiring:
+            yield from slots(inner)
 
 
 def walk(body: Body, prefix: str = "") -> Iterator[tuple[str, Step]]:

@@ -15,8 +15,9 @@ from modelpack.reading import PATH, Problems, describe, literal, nearest
 
 __all__ = ["NodeReader"]
 
-_COMMON = ("inputs", "repeat", "from", "frozen", "init")
-_RESERVED = ("take", "outputs", "rename", "reset", "shared", "when")
+_COMMON = ("inputs", "repeat", "from", "frozen", "init", "when")
+_RESERVED = ("take", "outputs", "rename", "reset", "shared")
+_MODES = ("train", "eval")
 _COUNT = Integer(minimum=1)
 _FIRST = Integer(minimum=0, maximum=LAST)
 _LONGEST_REFERENCE = 256
@@ -59,6 +60,7 @@ class NodeReader:
             first=self._first(entries["from"], f"{path}.from") if "from" in entries else 0,
             frozen=self._frozen(entries["frozen"], f"{path}.frozen") if "frozen" in entries else False,
             init=self._inits(entries["init"], f"{path}.init") if "init" in entries else {},
+            when=self._when(entries["when"], f"{path}.when") if "when" in entries else None,
             place=at,
             places=places,
         )
@@ -212,6 +214,12 @@ class NodeReader:
             self._problems.wrong_kind(value, path, "true, false or a list of tensor names")
             return False
         return tuple(self.reference(item, path) for item in value.items)
+
+    def _when(self, value: source.Value, path: str) -> str | None:
+        if isinstance(value, source.Scalar) and isinstance(value.value, str) and value.value in _MODES:
+            return value.value
+        self._problems.wrong_kind(value, path, " or ".join(_MODES))
+        return None
 
     def _inits(self, value: source.Value, path: str) -> dict[str, Init]:
         mapping = self._problems.mapping(value, path)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from types import ModuleType
 
-from modelpack.architecture import Apply, Architecture, Block, InputSpec, Node, Structure
+from modelpack.architecture import Apply, Architecture, Block, InputSpec, Node, RawTensor, Structure
 from modelpack.canonical import canonical
 from modelpack.layers.base import MANY, PARAMETER_DTYPE, Example, LayerType, Outputs, Setting
 from modelpack.layers.kinds import Literal, show
+from modelpack.layers.stateful import Assign
 from modelpack.node_reader import same
 from modelpack.tensors import TensorSpec
 from modelpack.writer import write
@@ -34,9 +35,11 @@ def example_architecture(kind: LayerType, example: Example) -> Architecture:
     ]
     names = iter([name for name, _ in given])
     order: Structure = tuple(None if spec is None else next(names) for spec in example.inputs)
-    inputs = {name: InputSpec(spec.dtype, spec.shape) for name, spec in given}
+    own = given[:1] if kind is Assign.type else []
+    inputs = {name: InputSpec(spec.dtype, spec.shape) for name, spec in given[len(own) :]}
+    tensors = {name: RawTensor(spec.shape, spec.dtype, is_parameter=False) for name, spec in own}
     node = Node("layer", Apply(kind, _settings(kind, example)), inputs=order)
-    return canonical(Architecture("example", Block(inputs, (node,))))
+    return canonical(Architecture("example", Block(inputs, (node,), tensors=tensors)))
 
 
 def layer_reference(families: Iterable[ModuleType], types: Iterable[LayerType]) -> str:

@@ -212,6 +212,7 @@ def _node(types: Mapping[str, LayerType], kinds: _Kinds) -> Schema:
             "items": {"type": "string"},
         },
         "init": _named(_ref("init"), PATH) | {"description": "first values of its tensors, by name"},
+        "when": {"enum": sorted(MODES, reverse=True), "description": "the only mode in which it runs"},
     }
     layers = {name: _layer(types[name], kinds) for name in sorted(types)}
     return _closed(keywords | layers) | {

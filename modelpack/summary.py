@@ -69,6 +69,8 @@ def spec_text(specs: Specs) -> str:
 def _rows(body: Body, prefix: str, depth: int) -> Iterator[Row]:
     for step in body.steps:
         kind, elements = _kind_and_elements(step)
+        if step.node.when is not None:
+            kind += f" (in {step.node.when} mode)"
         yield Row(prefix + step.name, kind, spec_text(step.outputs), elements, depth)
         if isinstance(step.does, Child):
             yield from _rows(step.does.body, f"{prefix}{step.name}.", depth + 1)

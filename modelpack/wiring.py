@@ -24,6 +24,7 @@ from modelpack.layers.base import Port
 from modelpack.layers.kinds import Literal
 from modelpack.network import Slot, Wiring
 from modelpack.reading import Problems
+from modelpack.when import untimely, untimely_outputs
 
 __all__ = ["WiredBlock", "WiredNode", "input_leaves", "wire"]
 
@@ -165,7 +166,16 @@ class _Wirer:
         if not fine or ports is None or resolved is None:
             return None
         inputs = self._bind(resolved[0], ports, node, path)
-        return None if inputs is None else WiredNode(node, inputs)
+        if inputs is None or self._untimely(node, ports, inputs, path):
+            return None
+        return WiredNode(node, inputs)
+
+    def _untimely(self, node: Node, ports: tuple[Port, ...], inputs: tuple[Wiring, ...], path: str) -> bool:
+        action = action_of(node, self._earlier, self._blocks)
+        found = list(untimely(self._block, node, action, ports, inputs))
+        for code, message, hint in found:
+            self._add(code, message, node.place, path, hint)
+        return bool(found)
 
     def _settings(self, node: Node, path: str) -> bool:
         fine = self._expressions(node.repeat, node.place, path, self._known)
@@ -268,15 +278,22 @@ class _Wirer:
             if not self._block.nodes:
                 self._add("MP316", "has no layers and says no outputs", self._block.place, "layers")
                 return None
-            return Slot(self._first_node + len(self._block.nodes) - 1)
+            return self._timely(Slot(self._first_node + len(self._block.nodes) - 1))
         try:
-            return self._slots_of(given)
+            return self._timely(self._slots_of(given))
         except KeyError as missing:
             at = self._block.places.get("outputs", self._block.place)
             self._problems.unknown(
                 "MP310", "output", str(missing.args[0]), self._slots, at, f"{self._path}outputs"
             )
             return None
+
+    def _timely(self, outputs: Wiring) -> Wiring:
+        """`outputs`; those that aren't there in both modes are told."""
+        at = self._block.places.get("outputs", self._block.place)
+        for code, message, hint in untimely_outputs(self._block, outputs):
+            self._add(code, message, at, "outputs", hint)
+        return outputs
 
     # ----------------------------------------------------------------------------------------------- ports
 

@@ -113,6 +113,8 @@ def _node(node: Node) -> _Tree:
         tree["frozen"] = "true" if node.frozen is True else list(map(_word, node.frozen))
     if node.init:
         tree["init"] = {name: _init(each) for name, each in node.init.items()}
+    if node.when is not None:
+        tree["when"] = node.when
     return tree
 
 

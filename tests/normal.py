@@ -1,7 +1,7 @@
 """An architecture's meaning without its names: what capture must give back of what was built.
 
 Blocks are laid open; inputs, tensors, layers and dimensions are numbered in order of appearance; an operation whose output
-nobody uses is left out, as capture leaves it out.
+nobody uses is left out, as capture leaves it out. What depends on the mode is told once for each mode.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Flat:
 
     type: str
     module: str
-    settings: tuple[str, str]
+    settings: str
     inputs: tuple[Any, ...]
     is_operation: bool
 
@@ -43,6 +43,7 @@ class Flat:
 class _Walk:
     network: Network
     names: dict[str, Dim]
+    mode: str
     steps: list[Flat] = field(default_factory=list)
     raw: dict[str, Value] = field(default_factory=dict)
 
@@ -50,6 +51,9 @@ class _Walk:
         values = [*inputs, *(Value(f"tensor {prefix}{entry.name}") for entry in body.raw)]
         made: dict[str, Body] = {}
         for step in body.steps:
+            if step.node.when not in (None, self.mode):
+                values.append(None)
+                continue
             given = [_follow(wiring, values) for wiring in step.inputs]
             does, name = step.does, step.name
             if isinstance(does, Again):
@@ -65,9 +69,11 @@ class _Walk:
         while given and given[-1] is None:
             given.pop()
         kind = leaf.eval.type
+        if kind.name == "by_mode":
+            return given[self.mode == "eval"]
         if _gives_its_input(leaf.eval):
             return given[0]
-        settings = tuple(self.told(_meant(layer)) for layer in (leaf.train, leaf.eval))
+        settings = self.told(_meant(leaf.train if self.mode == "train" else leaf.eval))
         self.steps.append(Flat(kind.name, name, settings, tuple(given), kind.is_operation))
         return Value(f"step {len(self.steps) - 1}")
 
@@ -111,10 +117,12 @@ def normal(architecture: Architecture, sizes: Mapping[str, int] | None = None) -
     given = sizes or {}
     free = [word for word in words if word not in given]
     names: dict[str, Dim] = {word: symbol(f"d{at}") for at, word in enumerate(free)} | dict(given)
-    walk = _Walk(network, names)
     inputs = [Value(f"input {at}") for at in range(len(network.main.inputs))]
-    outputs = walk.body(network.main, inputs, "")
-    return _numbered(walk, specs, outputs)
+    found: list[object] = []
+    for mode in ("eval", "train"):
+        walk = _Walk(network, names, mode)
+        found.append(_numbered(walk, specs, walk.body(network.main, list(inputs), "")))
+    return tuple(found)
 
 
 def _numbered(walk: _Walk, specs: list[TensorSpec], outputs: Any) -> tuple[object, ...]:

@@ -8,6 +8,7 @@ documents()            any canonical architecture, with everything that the lang
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from hypothesis import strategies as st
 
@@ -161,7 +162,7 @@ UNSUITED = frozenset(
         "index_put",
         "index_select",
     }
-    | {"MaxUnpool1d", "MaxUnpool2d", "MaxUnpool3d", "empty_like", "new_empty"}
+    | {"assign", "MaxUnpool1d", "MaxUnpool2d", "MaxUnpool3d", "empty_like", "new_empty"}
     | {"bernoulli", "bernoulli_like", "multinomial", "normal", "poisson", "standard_gamma"}
 )
 """Types whose inputs must hold certain values (indices below a bound, probabilities), or whose outputs are not determined."""
@@ -181,7 +182,8 @@ def networks(draw: st.DrawFn, types: tuple[LayerType, ...] | None = None, longes
         found = draw(nodes_on(specs, pool, f"n{at}"))
         if found is not None:
             node, outputs = found
-            nodes.append(node)
+            more, outputs = draw(_perhaps_in_one_mode(node, outputs, specs))
+            nodes += more
             specs |= outputs
     if not nodes:
         nodes.append(Node("n", Apply(BUILTIN["Identity"], {}), ("x",)))
@@ -190,6 +192,21 @@ def networks(draw: st.DrawFn, types: tuple[LayerType, ...] | None = None, longes
     outputs: Structure = last[0] if len(last) == 1 else tuple(last)
     main = Block({"x": InputSpec(start.dtype, start.shape)}, tuple(nodes), outputs)
     return canonical(Architecture("random", main))
+
+
+@st.composite
+def _perhaps_in_one_mode(
+    draw: st.DrawFn, node: Node, outputs: dict[str, TensorSpec], specs: Mapping[str, TensorSpec]
+) -> tuple[list[Node], dict[str, TensorSpec]]:
+    """`node` as it is, or there in one mode only, where in the other something of the same spec takes its place."""
+    alike = [name for name, spec in specs.items() if spec == outputs.get(node.name)]
+    if not alike or draw(st.integers(0, 3)):
+        return [node], outputs
+    mode, other = draw(st.sampled_from([("train", "eval"), ("eval", "train")]))
+    either = Apply(BUILTIN["by_mode"], {})
+    taken = {mode: node.name, other: draw(st.sampled_from(alike))}
+    choice = Node(f"{node.name}_or", either, {"train": taken["train"], "eval": taken["eval"]})
+    return [replace(node, when=mode), choice], {choice.name: outputs[node.name]}
 
 
 @st.composite
@@ -334,7 +351,7 @@ def _nodes(draw: st.DrawFn, blocks: Mapping[str, Block]) -> Node:
     )
     inputs = draw(st.none() | _STRUCTURES.filter(lambda each: isinstance(each, tuple | dict)))
     if isinstance(action, Call):
-        return Node(name, action, inputs)
+        return Node(name, action, inputs, when=draw(st.none() | st.sampled_from(("train", "eval"))))
     repeat = draw(st.none() | st.integers(1, 5))
     return Node(
         name,
@@ -344,6 +361,7 @@ def _nodes(draw: st.DrawFn, blocks: Mapping[str, Block]) -> Node:
         first=0 if repeat is None else draw(st.integers(0, 3)),
         frozen=draw(st.booleans() | st.lists(_PATHS, max_size=2).map(tuple)),
         init=draw(st.dictionaries(NAMES, _INITS, max_size=2)),
+        when=draw(st.none() | st.sampled_from(("train", "eval"))),
     )
 
 

@@ -95,9 +95,13 @@ def tensors_for(
     ]
 
 
+LANGUAGE = frozenset({"by_mode", "assign"})
+"""Operations that belong to the language and are no function of torch: `tests/torch/test_when.py` has their tests."""
+
+
 def operations() -> Iterator[tuple[str, int]]:
     for name, kind in BUILTIN.items():
-        if kind.is_operation:
+        if kind.is_operation and name not in LANGUAGE:
             yield from ((name, number) for number in range(len(kind.examples)))
 
 
@@ -105,4 +109,14 @@ def infer(layer: Layer, inputs: Sequence[TensorSpec | None]) -> list[TensorSpec]
     return list(flat(layer.type.infer(layer, tuple(inputs))))
 
 
-__all__ = ["PLACES", "call", "infer", "layer_for", "operations", "substituted", "tensors_for", "values_for"]
+__all__ = [
+    "LANGUAGE",
+    "PLACES",
+    "call",
+    "infer",
+    "layer_for",
+    "operations",
+    "substituted",
+    "tensors_for",
+    "values_for",
+]

@@ -9,45 +9,24 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from torch.utils import _pytree
-
 from modelpack.backends.torch.boundary import Check, checks_of
 from modelpack.backends.torch.dtypes import to_torch
+from modelpack.backends.torch.outputs import Outputs
 from modelpack.backends.torch.rows import ModuleRow, OperationRow, Row, Unsupported
 from modelpack.backends.torch.symbolic import Environment, compile_dim, compile_value, has_expressions
 from modelpack.dims import Expr, symbols
 from modelpack.dtypes import DType
 from modelpack.errors import BuildError, Problem
 from modelpack.layers.base import MANY, Layer
-from modelpack.network import Again, Body, Child, Leaf, Slot, Specs, Step, Wiring
+from modelpack.layers.stateful import EitherMode
+from modelpack.network import Again, Body, Child, Leaf, Slot, Specs, Step, Wiring, slots
 
-__all__ = ["DEVICE", "Action", "Outputs", "Program", "compile_body", "row_of"]
+__all__ = ["DEVICE", "Action", "Program", "compile_body", "row_of"]
 
 Getter = Callable[[list[Any], Environment], Any]
 
 DEVICE = "the device"
 """The key under which an environment has the device for tensors that are made from nothing; no dimension is called so."""
-
-
-class Outputs(dict[str, Any]):
-    """Named outputs: a dict whose entries are attributes too (`outputs.logits`)."""
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self[name]
-        except KeyError:
-            raise AttributeError(f"there is no output '{name}'; there are {', '.join(self)}") from None
-
-
-def _flatten(outputs: Outputs) -> tuple[list[Any], Any]:
-    return list(outputs.values()), tuple(outputs)
-
-
-def _unflatten(values: Any, keys: Any) -> Outputs:
-    return Outputs(zip(keys, values, strict=True))
-
-
-_pytree.register_pytree_node(Outputs, _flatten, _unflatten, serialized_type_name="modelpack.Outputs")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,7 +68,8 @@ class Program:
     device: tuple[int, tuple[str | int, ...]] | None
     """the input whose device new tensors get"""
     makes_tensors: bool
-    actions: tuple[Action, ...]
+    actions: tuple[tuple[Action, ...], tuple[Action, ...]]
+    """in eval mode, in train mode; the same object where they are the same"""
     result: Getter
     checks: tuple[Check, ...]
     """only of the outermost"""
@@ -101,24 +81,24 @@ def compile_body(body: Body, rows: Mapping[str, Row], *, outermost: bool) -> Pro
     Raises:
         BuildError: MP711 a type that this backend hasn't; MP712 a setting that torch can't change while running.
     """
-    compiler = _Compiler(body, rows)
-    actions = tuple(compiler.action(position, step) for position, step in enumerate(body.steps))
+    modes = ("eval", "train") if any(map(_depends_on_mode, body.steps)) else ("eval",)
+    compilers = [_Compiler(body, rows, mode) for mode in modes]
+    actions = [tuple(compiler.actions()) for compiler in compilers]
+    needed = set[str]().union(*(compiler.needed for compiler in compilers))
     inputs = tuple(body.inputs)
     return Program(
         name=body.name,
         inputs=inputs,
         passed=tuple((_keyword(name, body), f"${name}") for name in body.passed),
         raw=tuple(tuple(entry.name.split(".")) for entry in body.raw),
-        size=compiler.first_step + len(body.steps),
+        size=len(inputs) + len(body.raw) + len(body.steps),
         dims=tuple(
-            (dim.name, inputs.index(dim.input), dim.path, dim.axis)
-            for dim in body.dims
-            if dim.name in compiler.needed
+            (dim.name, inputs.index(dim.input), dim.path, dim.axis) for dim in body.dims if dim.name in needed
         ),
         device=_first_tensor(body),
-        makes_tensors=compiler.makes_tensors,
-        actions=actions,
-        result=compiler.getter(body.wiring),
+        makes_tensors=any(compiler.makes_tensors for compiler in compilers),
+        actions=(actions[0], actions[-1]),
+        result=compilers[0].getter(body.wiring),
         checks=checks_of(body.inputs) if outermost else (),
     )
 
@@ -133,25 +113,52 @@ def row_of(layer: Layer, rows: Mapping[str, Row], path: str) -> ModuleRow | Oper
 
 
 class _Compiler:
-    """What the steps of one body share: where values are, when each is needed last, which sizes are needed."""
+    """What the steps of one body share in one mode: where values are, when each is needed last, which sizes are needed."""
 
-    def __init__(self, body: Body, rows: Mapping[str, Row]) -> None:
+    def __init__(self, body: Body, rows: Mapping[str, Row], mode: str) -> None:
         self._body = body
         self._rows = rows
-        self.first_step = len(body.inputs) + len(body.raw)
+        self._mode = mode
+        self._first_step = len(body.inputs) + len(body.raw)
+        self._steps = {
+            self._first_step + at: step
+            for at, step in enumerate(body.steps)
+            if step.node.when in (None, mode)
+        }
         self.needed: set[str] = set()
         self.makes_tensors = False
-        self._dead = _last_uses(body, self.first_step)
+        self._taken = {output: self._inputs(step) for output, step in self._steps.items()}
+        self._dead = _last_uses(self._taken, body)
+        self._changed = set(self._updated())
 
-    def action(self, position: int, step: Step) -> Action:
-        does = step.does.of if isinstance(step.does, Again) else step.does
-        output = self.first_step + position
-        if isinstance(does, Child):
-            return self._of_block(step, does, output)
-        row = row_of(does.train, self._rows, step.name)
-        if isinstance(row, ModuleRow):
-            return self._of_module(step, does, row, output)
-        return self._of_operation(step, does, row, output)
+    def actions(self) -> Iterator[Action]:
+        for output, step in self._steps.items():
+            does = _does(step)
+            if isinstance(does, Child):
+                yield self._of_block(step, does, output)
+                continue
+            row = row_of(does.train, self._rows, step.name)
+            if _is_either(step):
+                yield self._action(step, output, function=_same, arguments=list(self._taken[output]))
+            elif isinstance(row, ModuleRow):
+                yield self._of_module(step, does, row, output)
+            else:
+                yield self._of_operation(step, does, row, output)
+
+    def _inputs(self, step: Step) -> tuple[Wiring, ...]:
+        """What a step takes in this mode."""
+        return (step.inputs[self._mode == "eval"],) if _is_either(step) else step.inputs
+
+    def _updated(self) -> Iterator[int]:
+        """The block's own tensors that a step changes where they stand. Who else reads one gets a copy of its value then: what
+        is a view of a tensor would change with it afterwards."""
+        for step in self._steps.values():
+            does = _does(step)
+            row = row_of(does.train, self._rows, step.name) if isinstance(does, Leaf) else None
+            if isinstance(does, Leaf) and isinstance(row, OperationRow):
+                for port, wiring in zip(does.train.type.ports, step.inputs, strict=False):
+                    if port.name in row.updates:
+                        yield from (slot.index for slot in slots(wiring))
 
     def getter(self, wiring: Wiring) -> Getter:
         """What fetches the value that `wiring` describes."""
@@ -212,7 +219,9 @@ class _Compiler:
             step,
             output,
             function=row.function,
-            arguments=[self._port(step, index, leaf, late) for index in range(len(leaf.train.type.ports))],
+            arguments=[
+                self._port(step, index, leaf, late, row) for index in range(len(leaf.train.type.ports))
+            ],
             settings=(evaluate, evaluate if step.node.frozen is True else train),
             computed=tuple(computed),
         )
@@ -234,7 +243,7 @@ class _Compiler:
         if arguments is None and call is None:
             while given and given[-1] is None:
                 given.pop()
-        plain = tuple(each.index for each in given if isinstance(each, Slot) and not each.path)
+        plain = tuple(each.index for each in given if isinstance(each, Slot) and self._is_plain(each))
         return Action(
             path=path,
             function=function,
@@ -245,12 +254,16 @@ class _Compiler:
             call=call,
             results=results,
             output=output,
-            dead=self._dead[output - self.first_step],
+            dead=self._dead[output],
         )
 
-    def _port(self, step: Step, index: int, leaf: Leaf, late: Mapping[str, Any]) -> Wiring | Getter:
+    def _port(
+        self, step: Step, index: int, leaf: Leaf, late: Mapping[str, Any], row: OperationRow
+    ) -> Wiring | Getter:
         """The argument for a port of an operation: tensors, or the number that stands in for one."""
         port, wiring = leaf.train.type.ports[index], step.inputs[index] if index < len(step.inputs) else None
+        if port.name in row.updates and isinstance(wiring, Slot):
+            return _get(wiring.index, self._into(wiring))
         if port.variadic:
             items = tuple(self.getter(each) for each in wiring) if isinstance(wiring, tuple) else ()
             return lambda values, environment: [get(values, environment) for get in items]
@@ -275,27 +288,19 @@ class _Compiler:
         return lambda values, environment: function(environment)
 
     def _slot(self, slot: Slot) -> Getter:
-        index, path = slot.index, self._into(slot)
-        if not path:
-            return lambda values, environment: values[index]
-        if len(path) == 1:
-            key = path[0]
-            return lambda values, environment: values[index][key]
+        get = _get(slot.index, self._into(slot))
+        if slot.index in self._changed:
+            return lambda values, environment: get(values, environment).clone()
+        return get
 
-        def deep(values: list[Any], environment: Environment) -> Any:
-            value = values[index]
-            for key in path:
-                value = value[key]
-            return value
-
-        return deep
+    def _is_plain(self, slot: Slot) -> bool:
+        return not slot.path and slot.index not in self._changed
 
     def _into(self, slot: Slot) -> tuple[str | int, ...]:
         """The way into the value, where the named ports of a layer are places in a tuple."""
-        if slot.index < self.first_step or not slot.path:
+        if slot.index < self._first_step or not slot.path:
             return slot.path
-        does = self._body.steps[slot.index - self.first_step].does
-        does = does.of if isinstance(does, Again) else does
+        does = _does(self._body.steps[slot.index - self._first_step])
         if isinstance(does, Child) or does.train.type.outputs == MANY or isinstance(slot.path[0], int):
             return slot.path
         return (does.train.type.outputs.index(slot.path[0]), *slot.path[1:])
@@ -312,6 +317,40 @@ def _path(step: Step) -> tuple[str, ...]:
     return tuple((step.does.target if isinstance(step.does, Again) else step.name).split("."))
 
 
+def _does(step: Step) -> Leaf | Child:
+    """What a step does, a call followed."""
+    return step.does.of if isinstance(step.does, Again) else step.does
+
+
+def _is_either(step: Step) -> bool:
+    does = _does(step)
+    return isinstance(does, Leaf) and does.train.type is EitherMode.type
+
+
+def _depends_on_mode(step: Step) -> bool:
+    return step.node.when is not None or _is_either(step)
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _get(index: int, path: tuple[str | int, ...]) -> Getter:
+    if not path:
+        return lambda values, environment: values[index]
+    if len(path) == 1:
+        key = path[0]
+        return lambda values, environment: values[index][key]
+
+    def deep(values: list[Any], environment: Environment) -> Any:
+        value = values[index]
+        for key in path:
+            value = value[key]
+        return value
+
+    return deep
+
+
 def _for_torch(value: Any) -> Any:
     return to_torch(value) if isinstance(value, DType) else value
 
@@ -322,27 +361,20 @@ def _symbols(value: Any) -> frozenset[str]:
     return frozenset().union(*map(_symbols, value)) if isinstance(value, tuple) else frozenset()
 
 
-def _slots(wiring: Wiring) -> Iterator[int]:
-    if isinstance(wiring, Slot):
-        yield wiring.index
-    elif wiring is not None:
-        for inner in wiring.values() if isinstance(wiring, Mapping) else wiring:
-            yield from _slots(inner)
-
-
-def _last_uses(body: Body, first_step: int) -> list[tuple[int, ...]]:
-    """For each step the values that nothing needs after it: kept, they would hold memory that a written-out forward frees."""
+def _last_uses(taken: Mapping[int, tuple[Wiring, ...]], body: Body) -> dict[int, tuple[int, ...]]:
+    """For each step, by its output, the values that nothing needs after it: kept, they would hold memory that a written-out
+    forward frees. `taken` is what each takes."""
     last: dict[int, int] = {}
-    for position, step in enumerate(body.steps):
-        last[first_step + position] = position
-        for wiring in step.inputs:
-            last.update(dict.fromkeys(_slots(wiring), position))
-    for index in _slots(body.wiring):
-        last.pop(index, None)
-    dead: list[list[int]] = [[] for _ in body.steps]
-    for index, position in last.items():
-        dead[position].append(index)
-    return [tuple(each) for each in dead]
+    for output, inputs in taken.items():
+        last[output] = output
+        for wiring in inputs:
+            last.update((slot.index, output) for slot in slots(wiring))
+    for slot in slots(body.wiring):
+        last.pop(slot.index, None)
+    dead: dict[int, tuple[int, ...]] = dict.fromkeys(taken, ())
+    for index, output in last.items():
+        dead[output] += (index,)
+    return dead
 
 
 def _first_tensor(body: Body) -> tuple[int, tuple[str | int, ...]] | None:

@@ -84,6 +84,8 @@ class OperationRow:
     """setting -> what a call's argument means as a literal, where ATen writes it otherwise (a number for a word)"""
     makes_tensor: bool = False
     """it has no tensor to take the device from (`arange`): `function` gets ``device=``, that of the network's inputs"""
+    updates: tuple[str, ...] = ()
+    """ports whose tensors it changes where they stand: it must get the very buffers"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,9 +52,9 @@ class BlockModule(nn.Module):
         environment = _environment(self, program, values, kwargs)
         for way in program.raw:
             values.append(getattr(descend(self, way[:-1]), way[-1]))
-        values += [None] * len(program.actions)
+        values += [None] * (program.size - len(values))
         training = self.training
-        for action in program.actions:
+        for action in program.actions[training]:
             settings = action.settings[training]
             if action.computed:
                 settings = {**settings, **{name: get(values, environment) for name, get in action.computed}}

@@ -54,7 +54,13 @@ ROWS: tuple[Row, ...] = (
     OperationRow("layer_norm", _layer_norm, overloads("layer_norm"), fixed={"cudnn_enable": (True, False)}),
     OperationRow("rms_norm", _rms_norm, overloads("rms_norm")),
     OperationRow("group_norm", _group_norm, overloads("group_norm"), fixed=_CUDNN),
-    OperationRow("batch_norm", _batch_norm, overloads("batch_norm"), fixed=_CUDNN),
+    OperationRow(
+        "batch_norm",
+        _batch_norm,
+        overloads("batch_norm"),
+        fixed=_CUDNN,
+        updates=("running_mean", "running_var"),
+    ),
     OperationRow("weight_norm", _weight_norm, overloads("_weight_norm"), read={"dim": _axis}),
-    OperationRow("spectral_norm", _spectral_norm, (SPECTRAL_NORM,)),
+    OperationRow("spectral_norm", _spectral_norm, (SPECTRAL_NORM,), updates=("u", "v")),
 )
