@@ -35,11 +35,23 @@ PROBABILITIES = frozenset(
 """Operations whose floats are probabilities, or at least not negative."""
 
 
+def _regular(name: str, tensor: torch.Tensor | None) -> torch.Tensor | None:
+    """`tensor`; for linear algebra, each of its matrices such that it has an inverse, and for Cholesky factors definite."""
+    if tensor is None or not name.startswith(("linalg_", "cholesky_", "logdet")) or tensor.dim() < 2:
+        return tensor
+    if not tensor.is_floating_point() and not tensor.is_complex():
+        return tensor
+    if "cholesky" in name and tensor.shape[-1] == tensor.shape[-2]:
+        tensor = tensor @ tensor.mH
+    diagonal = torch.eye(*tensor.shape[-2:], device=tensor.device).to(tensor.dtype)
+    return tensor + 2 * tensor.shape[-1] * diagonal
+
+
 def values_for(name: str, specs: Sequence[TensorSpec | None]) -> list[torch.Tensor | None]:
     """Random tensors that are good arguments of an operation."""
-    tensors = tensors_of(specs)
+    tensors = [_regular(name, each) for each in tensors_of(specs)]
     if name not in PROBABILITIES:
-        return list(tensors)
+        return tensors
     return [each.sigmoid() if each is not None and each.is_floating_point() else each for each in tensors]
 
 
@@ -90,7 +102,9 @@ def tensors_for(
     return [
         None
         if spec is None
-        else torch.full([int(size) for size in spec.shape], fill, device=device).to(to_torch(spec.dtype))
+        else _regular(
+            name, torch.full([int(size) for size in spec.shape], fill, device=device).to(to_torch(spec.dtype))
+        )
         for spec in inputs
     ]
 

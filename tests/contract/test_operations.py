@@ -157,6 +157,8 @@ STRICTER: dict[str, Callable[[tuple[TensorSpec | None, ...]], bool]] = {
         ("bucketize", "searchsorted"),
         lambda inputs: any(each is not None and each.dtype is DType.BOOL for each in inputs),
     ),
+    # torch reads the memory of the second as if it had the dtype of the first.
+    "linalg_solve_triangular": lambda inputs: len({each.dtype for each in inputs if each is not None}) > 1,
     # torch stretches places of other shapes, and counts the axis from the front of the longer.
     **dict.fromkeys(
         ("trapezoid", "cumulative_trapezoid"),
@@ -440,6 +442,7 @@ OTHER_DEFAULTS = {
     ("bernoulli_like", "p"): "that of one overload; either a number or a tensor is always there",
     ("normal", "std"): "that of one overload",
     ("trapezoid", "dx"): "1.0, of the older name `trapz`",
+    ("linalg_pinv", "rtol"): "1e-15, of `pinverse`",
     ("diagonal", "dim1"): "-2, of `linalg.diagonal`",
     ("diagonal", "dim2"): "-1, of `linalg.diagonal`",
 }
@@ -466,7 +469,8 @@ def test_every_argument_of_an_overload_is_carried_or_fixed(
     carried: set[str] = set()
     for argument in overload._schema.arguments:
         target = row.schema.get(argument.name, "input" if argument.name == "self" else argument.name)
-        is_tensor = "Tensor" in str(argument.type)
+        # A tensor in place of a number that a setting carries is refused when a call has one.
+        is_tensor = "Tensor" in str(argument.type) and (target in ports or target not in kind.settings)
         if is_tensor:
             assert target in ports, f"{argument.name} of {overload} is no port of {name}"
             optional = "Optional" in str(argument.type) or target in kind.settings or ports[target].variadic
