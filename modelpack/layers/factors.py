@@ -10,7 +10,7 @@ from modelpack.layers.axes import axes_of, existing_axis, reduced
 from modelpack.layers.base import Layer, aten, choice, example, flag, operation, setting
 from modelpack.layers.kinds import Axes, Choice, DTypeName, Either, Nullable, Number
 from modelpack.layers.linalg import LAPACK, matrices, square
-from modelpack.layers.reduction import nonempty, real
+from modelpack.layers.reduction import nonempty, not_narrower, real, vector_norm
 from modelpack.layers.rules import COMPLEX, FLOATS, of_dtypes
 from modelpack.tensors import Mismatch, TensorSpec
 
@@ -274,8 +274,8 @@ def _matrix_norm(
         if dtype is None
         else of_dtypes(of_dtypes(x, allowed).with_dtype(dtype), allowed)
     )
-    if dtype is not None and (dtype.kind is not x.dtype.kind or dtype.bits < x.dtype.bits):
-        raise Mismatch(f"dtype {dtype} is narrower than its input {x}", code="MP306", setting="dtype")
+    if dtype is not None:
+        not_narrower(x, target)
     if len(axes) != 2:
         raise Mismatch("dim must name two axes", code="MP308", setting="dim")
     if ord not in ("fro", "nuc"):
@@ -311,4 +311,42 @@ class MatrixNorm(Layer):
         return _matrix_norm(input, self.ord, axes_of(input, self.dim), self.keepdim, self.dtype)
 
 
-NORMS = (MatrixNorm,)
+@operation(source=aten("torch.linalg.norm"), name="linalg_norm")
+class Norm(Layer):
+    """A norm of vectors along one axis or of all elements, or of matrices along two where `ord` is given.
+
+    Shapes: the axes in `dim` go, or become 1 with `keepdim`. Of complex64 float32.
+    """
+
+    ord: str | float | None = setting(Nullable(_ORD), f"{_ORD_DOC}; null: the power 2", default=None)
+    dim: tuple[int, ...] | None = setting(
+        Axes(all_by_default=True), "one axis or two; null for all", default=None
+    )
+    keepdim: bool = flag("whether they stay with length 1", default=False)
+    dtype: DType | None = setting(
+        Nullable(DTypeName()), "what the input is converted to first; null: it isn't", default=None
+    )
+
+    examples = (
+        example("float32[batch, 4, 3]"),
+        example("float32[batch, 4, 3]", dim=-1, keepdim=True),
+        example("float32[batch, 4, 3]", ord=1.0, dim=(1, 2), dtype="float64"),
+        example("float64[batch, 3]", ord="fro"),
+        example("complex64[batch]", ord=inf),
+    )
+
+    def infer(self, input: TensorSpec) -> TensorSpec:
+        count = input.rank if self.dim is None else len(self.dim)
+        if count not in (1, 2) and (self.dim is not None or self.ord is not None):
+            raise Mismatch(
+                f"a norm of {count} axes is none of vectors or matrices", code="MP302", setting="dim"
+            )
+        if isinstance(self.ord, str) or (self.ord is not None and count == 2):
+            of_dtypes(input, FLOATS | COMPLEX)
+            for axis in self.dim or ():
+                existing_axis(input, axis)
+            return _matrix_norm(input, self.ord, axes_of(input, self.dim), self.keepdim, self.dtype)
+        return vector_norm(input, 2.0 if self.ord is None else self.ord, self.dim, self.keepdim, self.dtype)
+
+
+NORMS = (MatrixNorm, Norm)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from modelpack.dims import may_equal
 from modelpack.dtypes import DType
-from modelpack.layers.base import Layer, aten, example, flag, operation, setting
+from modelpack.layers.base import Example, Layer, aten, example, flag, operation, setting
 from modelpack.layers.kinds import Integer
 from modelpack.layers.reduction import real
 from modelpack.layers.rules import (
@@ -120,7 +120,7 @@ def _checked(name: str, doc: str, title: str, result: str, *, triangle: bool) ->
         examples = (
             example("float32[batch, 3, 3]"),
             example("float64[2, 2]", check_errors=True),
-            example("complex64[batch, 2, 4, 4]", **({"upper": True} if triangle else {})),
+            Example(("complex64[batch, 2, 4, 4]",), {"upper": True} if triangle else {}, {}),
         )
 
         def infer(self, input: TensorSpec) -> tuple[TensorSpec, TensorSpec]:

@@ -23,8 +23,10 @@ __all__ = [
     "Norm",
     "Prod",
     "nonempty",
+    "not_narrower",
     "one_along",
     "real",
+    "vector_norm",
 ]
 
 _AXES = Axes(all_by_default=True)
@@ -297,19 +299,37 @@ class Norm(Layer):
     )
 
     def infer(self, input: TensorSpec) -> TensorSpec:
-        of_dtypes(input, FLOATS | COMPLEX)
-        axes = axes_of(input, self.dim)
-        if self.ord == inf or self.ord < 0:
-            nonempty(input, axes)
-        result = reduced(input, axes, self.keepdim)
-        if self.dtype is None:
-            return real(result)
-        target = of_dtypes(result.with_dtype(self.dtype), FLOATS | COMPLEX)
-        if target.dtype.kind is not input.dtype.kind or target.dtype.bits < input.dtype.bits:
-            raise Mismatch(
-                f"dtype {self.dtype} is narrower than its input {input}", code="MP306", setting="dtype"
-            )
-        return real(target)
+        return vector_norm(input, self.ord, self.dim, self.keepdim, self.dtype)
+
+
+def vector_norm(
+    x: TensorSpec, ord: float, dim: tuple[int, ...] | None, keepdim: bool, dtype: DType | None
+) -> TensorSpec:
+    """The spec of a norm along axes, null for all.
+
+    Raises:
+        Mismatch: there is none of this input, or none in this dtype.
+    """
+    of_dtypes(x, FLOATS | COMPLEX)
+    axes = axes_of(x, dim)
+    if ord == inf or ord < 0:
+        nonempty(x, axes)
+    result = reduced(x, axes, keepdim)
+    if dtype is None:
+        return real(result)
+    target = of_dtypes(result.with_dtype(dtype), FLOATS | COMPLEX)
+    return real(not_narrower(x, target))
+
+
+def not_narrower(x: TensorSpec, target: TensorSpec) -> TensorSpec:
+    """`target`, whose dtype must hold all that `x` is.
+
+    Raises:
+        Mismatch: it is narrower.
+    """
+    if target.dtype.kind is not x.dtype.kind or target.dtype.bits < x.dtype.bits:
+        raise Mismatch(f"dtype {target.dtype} is narrower than its input {x}", code="MP306", setting="dtype")
+    return target
 
 
 @operation(source=aten("torch.logsumexp"), name="logsumexp")

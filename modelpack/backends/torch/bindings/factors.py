@@ -68,4 +68,5 @@ ROWS: tuple[Row, ...] = (
         torch.linalg.matrix_norm,
         overloads("linalg_matrix_norm", "default", "str_ord"),
     ),
+    OperationRow("linalg_norm", torch.linalg.norm, overloads("linalg_norm", "default", "ord_str")),
 )
