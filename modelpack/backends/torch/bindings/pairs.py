@@ -66,7 +66,7 @@ ROWS: tuple[Row, ...] = (
         torch.float_power,
         overloads("float_power", "Tensor_Tensor", "Tensor_Scalar", "Scalar"),
     ),
-    OperationRow("ldexp", torch.ldexp, overloads("ldexp", "Tensor")),
+    OperationRow("ldexp", torch.ldexp, (aten.ldexp.Tensor, aten.ldexp_.default)),
     OperationRow(
         "isin",
         _isin,

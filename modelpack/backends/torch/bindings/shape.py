@@ -41,7 +41,12 @@ ROWS: tuple[Row, ...] = (
     OperationRow(
         "transpose",
         torch.transpose,
-        (*overloads("transpose", "int"), *overloads("swapaxes"), *overloads("swapdims")),
+        (
+            *overloads("transpose", "int"),
+            aten.transpose_.default,
+            *overloads("swapaxes"),
+            *overloads("swapdims"),
+        ),
         schema={"axis0": "dim0", "axis1": "dim1"},
     ),
     OperationRow("permute", torch.permute, overloads("permute")),
