@@ -32,6 +32,9 @@ _OF_SPECIAL = (
     *("scaled_modified_bessel_k0", "scaled_modified_bessel_k1", "spherical_bessel_j0"),
 )
 
+_OF_X = ("airy_ai", "scaled_modified_bessel_k0", "scaled_modified_bessel_k1", "spherical_bessel_j0")
+"""Those whose input ATen calls `x`."""
+
 _POLYNOMIALS = (
     *(f"chebyshev_polynomial_{kind}" for kind in "tuvw"),
     *(f"shifted_chebyshev_polynomial_{kind}" for kind in "tuvw"),
@@ -46,7 +49,12 @@ def _polygamma(input: torch.Tensor, n: int) -> torch.Tensor:
 ROWS: tuple[Row, ...] = (
     *(OperationRow(name, getattr(torch, name), aliases(name, *others)) for name, others in _OF_TORCH.items()),
     *(
-        OperationRow(f"special_{name}", getattr(torch.special, name), overloads(f"special_{name}"))
+        OperationRow(
+            f"special_{name}",
+            getattr(torch.special, name),
+            overloads(f"special_{name}"),
+            schema={"x": "input"} if name in _OF_X else {},
+        )
         for name in _OF_SPECIAL
     ),
     OperationRow("polygamma", _polygamma, aliases("polygamma", "special_polygamma")),
