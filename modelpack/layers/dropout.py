@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modelpack.layers.base import Layer, example, flag, layer, number, torch_nn
+from modelpack.layers.base import Layer, choice, example, flag, layer, number, torch_nn
 from modelpack.layers.rules import FLOATS, of_dtypes, of_rank, of_rank_from
 from modelpack.tensors import TensorSpec
 
@@ -88,3 +88,36 @@ FeatureAlphaDropout = _dropout(
     _PLANE,
     _MATRIX,
 )
+
+
+@layer(source="https://docs.pytorch.org/vision/stable/generated/torchvision.ops.stochastic_depth.html")
+class StochasticDepth(Layer):
+    """In training, all of it becomes 0 with probability `p`, by rows or as a whole; in evaluation, its input as it is.
+
+    Shapes: ``[batch, …]``, unchanged; as a whole also ``[]``.
+    Paper: Huang et al. 2016, "Deep Networks with Stochastic Depth".
+    """
+
+    p: float = number("probability of being dropped", default=0.5, minimum=0, maximum=1)
+    mode: str = choice(
+        "row", "batch", doc="what is dropped together: a row, or all of the batch", default="row"
+    )
+    scale_by_keep: bool = flag("whether what is kept is scaled by ``1 / (1 - p)``", default=True)
+    draw: str = choice(
+        "bernoulli",
+        "uniform",
+        doc="how chance is asked, which matters only where results must be the same from one seed: for a truth value, as "
+        "torchvision and timm do, or for a number, as transformers does, which scales before it drops",
+        default="bernoulli",
+    )
+
+    examples = (
+        example("float32[batch, 16]"),
+        example("float32[batch, 16, height, width]", p=0.1, scale_by_keep=False),
+        example("float32[batch, length, 16]", p=0.25, draw="uniform"),
+        example("float32[16]", p=0.25, mode="batch"),
+    )
+
+    def infer(self, input: TensorSpec) -> TensorSpec:
+        of_dtypes(input, FLOATS)
+        return of_rank_from(input, 1 if self.mode == "row" else 0)

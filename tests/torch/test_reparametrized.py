@@ -107,9 +107,12 @@ CASES: dict[str, tuple[Callable[[], nn.Module], tuple[torch.Tensor, ...]]] = {
     "weight norm of columns": (lambda: weight_norm(nn.Linear(4, 2), dim=1), (ROWS,)),
     "weight norm of the whole": (lambda: weight_norm(nn.Linear(4, 2), dim=None), (ROWS,)),
     "weight norm counted back": (lambda: weight_norm(nn.Conv1d(4, 2, 3), dim=-2), (LINES,)),
+    "weight norm, transposed": (lambda: weight_norm(nn.ConvTranspose1d(4, 2, 3), dim=1), (LINES,)),
+    "weight norm of a cell": (lambda: weight_norm(nn.GRUCell(4, 2), "weight_hh"), (ROWS,)),
     "weight norm of a bias": (lambda: weight_norm(nn.Linear(4, 2), "bias"), (ROWS,)),
     "spectral norm": (lambda: spectral_norm(nn.Linear(4, 2)), (ROWS,)),
     "spectral norm of a vector": (lambda: spectral_norm(nn.Linear(4, 2), "bias"), (ROWS,)),
+    "spectral norm, transposed": (lambda: spectral_norm(nn.ConvTranspose2d(4, 2, 3)), (IMAGES,)),
     "spectral norm, settings": (
         lambda: spectral_norm(nn.Conv2d(4, 6, 3), n_power_iterations=3, eps=1e-3, dim=2),
         (IMAGES,),
@@ -120,6 +123,10 @@ CASES: dict[str, tuple[Callable[[], nn.Module], tuple[torch.Tensor, ...]]] = {
     "old weight norm of the whole": (lambda: nn.utils.weight_norm(nn.Linear(4, 2), dim=None), (ROWS,)),
     "old spectral norm": (lambda: nn.utils.spectral_norm(nn.Linear(4, 2)), (ROWS,)),
     "old spectral norm of a vector": (lambda: nn.utils.spectral_norm(nn.Linear(4, 2), "bias"), (ROWS,)),
+    "old spectral norm, transposed": (
+        lambda: nn.utils.spectral_norm(nn.ConvTranspose2d(4, 2, 3)),
+        (IMAGES,),
+    ),
     "old spectral norm, settings": (
         lambda: nn.utils.spectral_norm(nn.Conv2d(4, 2, 3), n_power_iterations=3, eps=1e-3, dim=1),
         (IMAGES,),

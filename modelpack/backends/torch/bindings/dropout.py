@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from modelpack.backends.torch.rows import ModuleRow, Row
+from modelpack.backends.torch.stochastic_depth import StochasticDepth
 
 ROWS: tuple[Row, ...] = tuple(
     ModuleRow(module.__name__, module)
@@ -15,5 +16,6 @@ ROWS: tuple[Row, ...] = tuple(
         nn.Dropout3d,
         nn.AlphaDropout,
         nn.FeatureAlphaDropout,
+        StochasticDepth,
     )
 )

@@ -16,7 +16,6 @@ from torch import fx, nn
 
 from modelpack.architecture import Architecture, Block
 from modelpack.backends.torch.capture.failures import failure
-from modelpack.backends.torch.capture.layers import is_layer
 from modelpack.backends.torch.capture.mutation import Mutations, own_nodes
 from modelpack.backends.torch.capture.regions import Lifted, Program, Region
 from modelpack.backends.torch.capture.reparametrized import is_laid_open
@@ -81,7 +80,7 @@ class Emitter:
 
     def is_leaf(self, region: Region) -> bool:
         """Whether it's a layer of the registry."""
-        return region.parent is not None and is_layer(region.call.module) and region.path not in self.opened
+        return region.call.layer is not None and region.path not in self.opened
 
     def is_block(self, region: Region) -> bool:
         """Whether it has a body of its own; the network itself has."""
@@ -103,14 +102,15 @@ class Emitter:
         other module: its tensors become the block's own, under the same names."""
         while True:
             layers = {
-                each.path: each.call.module for each in self.program.root.regions() if self.is_leaf(each)
+                each.path: each.call.layer for each in self.program.root.regions() if self.is_leaf(each)
             }
             path = next(
                 filter(None, (self._bypassed(each, set(layers)) for each in self._lifted_outside())), None
             )
             if path is None:
                 return
-            if has_stand_in(layers[path]):
+            layer = layers[path]
+            if layer is not None and has_stand_in(layer):
                 hint = "give what uses it a parameter of its own"
                 raise failure(
                     "MP612", "is a layer whose tensors are used from outside of it", path, hint=hint

@@ -15,7 +15,7 @@ from modelpack.architecture import Architecture
 from modelpack.backends.torch.capture.blocks import Emitter
 from modelpack.backends.torch.capture.failures import failure
 from modelpack.backends.torch.capture.free import Dynamic, Wishes, free_names, named_marks
-from modelpack.backends.torch.capture.layers import is_layer, ports_of_result
+from modelpack.backends.torch.capture.layers import as_layer, ports_of_result
 from modelpack.backends.torch.capture.modes import Difference, join
 from modelpack.backends.torch.capture.probing import Probe
 from modelpack.backends.torch.capture.regions import program_of
@@ -148,7 +148,7 @@ class _Run:
             self.model,
             args,
             kwargs,
-            is_layer=is_layer,
+            as_layer=as_layer,
             results=ports_of_result,
             stand_in=stand_in,
             free=wishes.axes,

@@ -1,4 +1,4 @@
-"""A call of a known module -> the layer with its settings, and its inputs by port."""
+"""A call of a module that is a layer -> the layer with its settings, and its inputs by port."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from torch import nn
 
 from modelpack.backends.torch.bindings import ROWS
 from modelpack.backends.torch.capture.failures import failure
+from modelpack.backends.torch.capture.known import Known, known
 from modelpack.backends.torch.capture.reparametrized import is_reparametrized
 from modelpack.backends.torch.capture.tracing import ModuleCall, bind
 from modelpack.backends.torch.capture.values import Constant, Described, Mark
@@ -21,7 +22,7 @@ from modelpack.errors import CaptureError
 from modelpack.layers import BUILTIN, LayerType
 from modelpack.layers.kinds import Literal
 
-__all__ = ["is_layer", "layer", "ports_of_result", "row_of_module"]
+__all__ = ["as_layer", "layer", "ports_of_result"]
 
 
 @cache
@@ -29,34 +30,44 @@ def _rows() -> Mapping[type[nn.Module], ModuleRow]:
     return {row.module: row for row in ROWS.values() if isinstance(row, ModuleRow)}
 
 
-def row_of_module(module: nn.Module) -> ModuleRow | None:
-    """The row of the layer that `module` is; a class derived from a layer's is followed like any other module."""
-    return _rows().get(type(module))
-
-
-def is_layer(module: nn.Module) -> bool:
-    return type(module) in _rows() and not is_reparametrized(module)
-
-
-def ports_of_result(module: nn.Module, result: Any) -> Any:
-    """A layer's result as a flat tuple of its output ports; of other modules None."""
-    row = row_of_module(module)
-    if row is None:
+def as_layer(module: nn.Module) -> Known | None:
+    """The layer of the registry that `module` is; None for those that are followed."""
+    if type(module) in _rows():
+        return None if is_reparametrized(module) else Known(module)
+    found = known(module)
+    if found is None or is_reparametrized(module) or not _is_carried(found.layer):
         return None
-    flat = row.results(result)
+    behind = [module.get_submodule(name) for name in found.tail]
+    # Their tensors would stand below the layer, which has room for its own only.
+    return None if any(each.state_dict() for each in behind) else found
+
+
+def _is_carried(layer: nn.Module) -> bool:
+    row = _rows()[type(layer)]
+    try:
+        settings_of(layer, row, BUILTIN[row.type])
+    except CaptureError:
+        return False
+    return True
+
+
+def ports_of_result(layer: nn.Module, result: Any) -> Any:
+    """A layer's result as a flat tuple of its output ports."""
+    flat = _rows()[type(layer)].results(result)
     return flat if isinstance(flat, tuple) else (flat,)
 
 
 def layer(call: ModuleCall, dtype: DType) -> tuple[LayerType, dict[str, Literal], dict[str, Described]]:
-    """The type, the settings, and what is given for each input port, of a call of a known module.
+    """The type, the settings, and what is given for each input port, of a call of a layer.
 
     Raises:
         CaptureError: its settings or its arguments can't be carried.
     """
-    row = _rows()[type(call.module)]
+    assert call.layer is not None
+    row = _rows()[type(call.layer)]
     kind = BUILTIN[row.type]
     try:
-        settings = settings_of(call.module, row, kind, dtype)
+        settings = settings_of(call.layer, row, kind, dtype)
     except CaptureError as error:
         raise CaptureError(each.within(call.path) for each in error.problems) from None
     reader = _Arguments(call, row)

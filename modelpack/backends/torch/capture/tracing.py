@@ -30,6 +30,7 @@ from torch.overrides import TorchFunctionMode
 from modelpack.backends.torch.capture.failures import failure, told_by_export
 from modelpack.backends.torch.capture.reparametrized import without_hooks
 from modelpack.backends.torch.capture.values import Described, describe, map_tensors, tensors_of
+from modelpack.backends.torch.capture.watching import AsLayer, watching
 
 __all__ = ["ENTER", "LEAVE", "ModuleCall", "Trace", "arguments_of", "bind", "mode_of", "trace"]
 
@@ -60,6 +61,8 @@ class ModuleCall:
     module: nn.Module
     arguments: Mapping[str, Described]
     """by the names of forward's parameters"""
+    layer: nn.Module | None = None
+    """the layer of the registry that it is, if it's one"""
     outputs: Described = ()
     results: Described = ()
     """of a known layer: its output ports, flat"""
@@ -90,7 +93,7 @@ def arguments_of(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, A
 
 
 Results = Callable[[nn.Module, Any], Any]
-"""A known layer's result -> its output ports, flat; anything else -> None."""
+"""A layer and its result -> its output ports, flat."""
 
 StandIn = Callable[[nn.Module], Callable[..., Any]]
 """What runs in place of a module's forward: mostly the forward itself."""
@@ -149,17 +152,22 @@ class _Recorder:
     stand_in: StandIn
     calls: list[ModuleCall] = field(default_factory=list[ModuleCall])
 
-    def watched(self, path: str, module: nn.Module) -> Callable[..., Any]:
-        original = self.stand_in(module)
+    def watched(self, path: str, module: nn.Module, layer: nn.Module | None) -> Callable[..., Any]:
+        """What is called in place of the forward of `module`: notes the call, and runs the layer, where it is one."""
         signature = inspect.signature(type(module).forward)
+        original = self.stand_in(module if layer is None else layer)
 
         def forward(*args: Any, **kwargs: Any) -> Any:
             number = len(self.calls)
             (args, kwargs), described = self._through(ENTER, (args, kwargs), number)
-            call = ModuleCall(path, module, bind(signature, described[0], described[1]))
+            call = ModuleCall(path, module, bind(signature, described[0], described[1]), layer)
             self.calls.append(call)
+            if layer is not None:
+                # By position, as the layer may call its inputs otherwise.
+                bound = signature.bind(None, *args, **kwargs)
+                args, kwargs = bound.args[1:], bound.kwargs
             result = original(*args, **kwargs)
-            ports = self.results(module, result)
+            ports = None if layer is None else self.results(layer, result)
             (result, ports), (call.outputs, call.results) = self._through(LEAVE, (result, ports), number)
             call.finished = True
             return result
@@ -201,14 +209,14 @@ def trace(
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
     *,
-    is_layer: Callable[[nn.Module], bool],
+    as_layer: AsLayer,
     results: Results,
     stand_in: StandIn,
     free: Callable[[int, torch.Tensor], dict[int, Any]],
 ) -> Trace:
     """Follow one run of `model` as it is, in the mode it is in; the model is the same afterwards.
 
-    Modules inside a layer (`is_layer`) aren't watched. `free` tells the free axes of each input by its position.
+    Modules inside a layer (`as_layer`) aren't watched. `free` tells the free axes of each input by its position.
 
     Raises:
         CaptureError: MP601 torch.export can't follow it.
@@ -226,7 +234,12 @@ def trace(
     shapes = tuple(
         dict.fromkeys(range(each.dim()), Dim.STATIC) | free(at, each) for at, each in enumerate(inputs)
     )
-    with _watching(model, recorder, is_layer), without_hooks(model), warnings.catch_warnings(), _NewTensors():
+    with (
+        watching(model, recorder.watched, as_layer),
+        without_hooks(model),
+        warnings.catch_warnings(),
+        _NewTensors(),
+    ):
         # Recurrent layers keep a list of their weights, which follows them through the trace and back.
         warnings.filterwarnings("ignore", message=r"The tensor attributes? [^ ]*_flat_weights\[")
         try:
@@ -239,25 +252,6 @@ def trace(
         if not call.finished:
             raise failure("MP601", "its forward was left by an exception that the model catches", call.path)
     return Trace(program, recorder.calls, inputs)
-
-
-@contextmanager
-def _watching(model: nn.Module, recorder: _Recorder, is_layer: Callable[[nn.Module], bool]) -> Iterator[None]:
-    watched: list[nn.Module] = []
-    inside: set[int] = set()
-    try:
-        for path, module in model.named_modules():
-            if id(module) in inside:
-                continue
-            if path and is_layer(module):
-                inside |= {id(each) for each in module.modules()} - {id(module)}
-            if type(module).forward is not nn.Module.forward:
-                module.__dict__["forward"] = recorder.watched(path, module)
-                watched.append(module)
-        yield
-    finally:
-        for module in watched:
-            del module.__dict__["forward"]
 
 
 @contextmanager
