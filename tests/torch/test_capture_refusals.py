@@ -57,11 +57,6 @@ def half_shared() -> nn.Module:
     return model
 
 
-def counts(self, x):
-    self.count += 1
-    return x + self.count
-
-
 def changes_its_input(self, x):
     return x.add_(1)
 
@@ -96,7 +91,6 @@ REFUSALS = {
     "half-shared memory": Refusal(
         half_shared, "MP614", "1.weight", "shares part of its memory with 0.weight"
     ),
-    "changed buffer": Refusal(lambda: outer(counts), "MP607", "1", "changes the tensor 1.count"),
     "changed input": Refusal(
         lambda: Inner(changes_its_input), "MP607", "", "changes an input of the network"
     ),
@@ -161,7 +155,7 @@ class OnlyWhenTraining(nn.Module):
 
     def forward(self, x):
         x = self.main(x)
-        return x + self.extra(x) if self.training else x
+        return (x, self.extra(x)) if self.training else x
 
 
 def test_where_only_training_cant_be_carried_the_pack_says_so(tmp_path) -> None:

@@ -1,7 +1,8 @@
 """In-place operators: where an operation that gives a new tensor does the same, and where it wouldn't.
 
 `y += x` is `y = y + x` for all who use `y` afterwards under this very shape. A view of `y` taken before sees the change too;
-a new tensor wouldn't be seen through it, so that is refused, as is a change to an input, a parameter or a buffer.
+a new tensor wouldn't be seen through it, so that is refused, as is a change to an input or a parameter, which outlives the call.
+A buffer that is changed, whole, is assigned its new value: who names it afterwards means that.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from torch.multiprocessing.reductions import StorageWeakRef
 
 from modelpack.backends.torch.capture.failures import failure
 from modelpack.backends.torch.capture.regions import Program, Region, marker_source
+from modelpack.backends.torch.capture.tracing import SET
 
 __all__ = ["Mutations", "is_in_place", "own_nodes"]
 
@@ -32,16 +34,46 @@ class Mutations:
     def __init__(self, program: Program, is_opaque: Callable[[Region], bool]) -> None:
         self._program = program
         self._changes: dict[fx.Node, list[fx.Node]] = {}
+        self._buffers: dict[fx.Node, fx.Node] = {}
+        """change -> the buffer that it changes"""
+        self._outliving = {
+            storage: node for node in program.lifted if (storage := _storage(node)) is not None
+        }
         nodes = list(own_nodes(program.root, is_opaque))
         for node in nodes:
             if is_in_place(node) and node.target not in _SAME_TENSOR:
                 self._note(node)
         if self._changes:
             self._refuse_views(nodes)
+            self._refuse_replaced(nodes)
+
+    @property
+    def of_buffers(self) -> Iterable[fx.Node]:
+        """The changes of buffers, which count though nothing takes what they give."""
+        return self._buffers.keys()
+
+    def buffer_of(self, node: fx.Node) -> fx.Node | None:
+        """The buffer that `node` changes."""
+        return self._buffers.get(node)
+
+    def plain_value(self, node: fx.Node) -> fx.Node | None:
+        """What a buffer is assigned as it is, by a copy that converts nothing."""
+        if node not in self._buffers or node.target not in (aten.copy_.default, SET):
+            return None
+        value = node.args[1]
+        if not isinstance(value, fx.Node):
+            return None
+        source, changed = value.meta.get("val"), self._buffers[node].meta.get("val")
+        if not isinstance(source, torch.Tensor) or not isinstance(changed, torch.Tensor):
+            return None
+        return value if (source.shape, source.dtype) == (changed.shape, changed.dtype) else None
 
     def latest(self, node: fx.Node, user: fx.Node) -> fx.Node:
         """The value that `node` names when `user` takes it."""
-        changes = self._changes.get(self._base(node), ())
+        base = self._base(node)
+        changes = self._changes.get(base, ())
+        if changes and changes[0] in self._buffers:
+            return base  # its name means what it holds when it's taken
         order = self._program.order
         between = [each for each in changes if order.get(node, -1) < order[each] < order[user]]
         return between[-1] if between else node
@@ -56,9 +88,16 @@ class Mutations:
                 "MP607", f"{node.target} changes an argument that isn't its first", region.path, node
             )
         base = self._base(changed)
-        if base.op == "placeholder":
-            lifted = self._program.lifted.get(base)
+        owner = base if base.op == "placeholder" else self._owner(base)
+        if owner is not None:
+            lifted = self._program.lifted.get(owner)
+            if lifted is not None and lifted.is_buffer and owner is base:
+                self._buffers[node] = base
+                self._changes.setdefault(base, []).append(node)
+                return
             told = f"the tensor {lifted.name}" if lifted is not None else "an input of the network"
+            if owner is not base:
+                told = f"a part of {told}"
             raise failure(
                 "MP607",
                 f"{node.target} changes {told}, which outlives the call",
@@ -67,6 +106,28 @@ class Mutations:
                 hint="give a new tensor instead (x = x + y), or change a clone",
             )
         self._changes.setdefault(base, []).append(node)
+
+    def _owner(self, node: fx.Node) -> fx.Node | None:
+        """The parameter, buffer or constant in whose memory `node` lies."""
+        storage = _storage(node)
+        return self._outliving.get(storage) if storage is not None else None
+
+    def _refuse_replaced(self, nodes: list[fx.Node]) -> None:
+        """What a buffer was before its attribute was set to another tensor may not be used after the call in which that was."""
+        order = self._program.order
+        changed = {
+            self._buffers[node]: node for node in nodes if node.target is SET and node in self._buffers
+        }
+        for user in nodes if changed else ():
+            for used in user.all_input_nodes if user.target is not SET else ():
+                base = self._base(used)
+                if base in changed and order[user] > order[changed[base]]:
+                    told = f"uses {self._program.lifted[base].name} as it was before it was set anew"
+                    raise failure("MP607", told, self._region_of(user), user)
+
+    def _region_of(self, node: fx.Node) -> str:
+        region = self._program.home.get(node)
+        return region.path if region is not None else ""
 
     def _base(self, node: fx.Node) -> fx.Node:
         """The node that made the tensor which `node` names, whole and unchanged in shape."""

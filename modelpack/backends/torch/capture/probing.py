@@ -21,17 +21,25 @@ from modelpack.backends.torch.capture.values import map_tensors, tensors_of
 from modelpack.backends.torch.seed import seeded
 from modelpack.dims import Dim, Expr, evaluate, symbols
 
-__all__ = ["Probe", "run_once"]
+__all__ = ["Probe", "run_once", "run_with_buffers"]
 
 
 def run_once(
     module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], *, training: bool
 ) -> list[torch.Tensor]:
-    """The outputs from one seed, on inputs and buffers of its own: a run leaves no trace."""
+    """The outputs from one seed; a run leaves no trace."""
+    return run_with_buffers(module, args, kwargs, training=training)[0]
+
+
+def run_with_buffers(
+    module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], *, training: bool
+) -> tuple[list[torch.Tensor], dict[str, torch.Tensor]]:
+    """The outputs from one seed, on inputs and buffers of its own, and what the buffers are afterwards."""
     args, kwargs = map_tensors(lambda tensor: tensor.detach().clone(), (args, kwargs))
     buffers = {name: each.clone() for name, each in module.named_buffers()}
     with mode_of(module, training=training), seeded(), torch.set_grad_enabled(training):
-        return tensors_of(functional_call(module, buffers, args, kwargs))
+        outputs = tensors_of(functional_call(module, buffers, args, kwargs))
+    return outputs, buffers
 
 
 class Probe:

@@ -67,6 +67,7 @@ class Lifted:
 
     name: str
     is_constant: bool
+    is_buffer: bool
     value: torch.Tensor | None
     """of a constant"""
 
@@ -77,9 +78,9 @@ class Program:
 
     root: Region
     lifted: Mapping[fx.Node, Lifted]
-    home: Mapping[fx.Node, Region]
+    home: dict[fx.Node, Region]
     """node -> the region whose value it is: what `enter` gives lives inside, what `leave` gives outside"""
-    order: Mapping[fx.Node, int]
+    order: dict[fx.Node, int]
     bracketed: Mapping[fx.Node, Region]
     """marker -> the call that it begins or ends"""
     same: dict[fx.Node, fx.Node]
@@ -159,6 +160,7 @@ def _lifted(trace: Trace) -> dict[fx.Node, Lifted]:
             found[node] = Lifted(
                 str(spec.target).removeprefix("model."),
                 is_constant,
+                spec.kind is InputKind.BUFFER,
                 value if isinstance(value, torch.Tensor) else None,
             )
     return found
@@ -225,7 +227,12 @@ def _detached(value: Any, before: fx.Node, flat: list[fx.Node], same: Mapping[fx
     while source is not None:
         if source.op == "placeholder":
             return value
-        source = same[source] if source in same else marker_source(source)
+        if source in same:
+            source = same[source]
+        elif isinstance(source.target, torch._ops.OpOverload) and source.target._schema.is_mutable:
+            source = _item(source.args, 0)  # what it changed, and gives
+        else:
+            source = marker_source(source)
     with before.graph.inserting_before(before):
         made = before.graph.call_function(aten.detach.default, (value,))
     made.meta.update(value.meta)

@@ -22,6 +22,7 @@ from modelpack.architecture import (
 )
 from modelpack.backends.torch.capture.failures import failure
 from modelpack.backends.torch.capture.layers import layer
+from modelpack.backends.torch.capture.names import again, between
 from modelpack.backends.torch.capture.operations import is_size, operation, output_port
 from modelpack.backends.torch.capture.regions import Lifted, Region, marker_source
 from modelpack.backends.torch.capture.signature import Signature
@@ -40,6 +41,7 @@ from modelpack.backends.torch.capture.values import (
 from modelpack.backends.torch.dtypes import from_torch
 from modelpack.dims import Dim
 from modelpack.layers.kinds import Literal
+from modelpack.layers.stateful import Assign
 
 if TYPE_CHECKING:
     from modelpack.backends.torch.capture.blocks import Emitter
@@ -168,10 +170,21 @@ class Scope:
         if through is not None:
             self._body.values[node] = self.reference(through, node)
             return
+        mutations = self._emitter.mutations
+        value = mutations.plain_value(node)
+        name = self.reference(value, node) if value is not None else self._operate(node)
+        buffer = mutations.buffer_of(node)
+        if buffer is None:
+            self._body.values[node] = name
+        else:  # afterwards its name means the new value
+            inputs = (self.reference(buffer, node), name)
+            self._body.nodes.append(Node(self._free_name(Assign.type.name), Apply(Assign.type, {}), inputs))
+
+    def _operate(self, node: fx.Node) -> str:
         apply, inputs = operation(node, self)
         name = self._free_name(apply.type.name)
         self._body.nodes.append(Node(name, apply, inputs))
-        self._body.values[node] = name
+        return name
 
     def _only_renames(self, node: fx.Node) -> fx.Node | None:
         """What `node` gives unchanged."""
@@ -206,7 +219,7 @@ class Scope:
             self._body.first[name] = what
             node = Node(name, Apply(kind, settings), inputs, frozen=self._frozen(region))
         elif self._body.first[name] == what:
-            node = Node(self._free_name(_again(name)), Call(name), inputs)
+            node = Node(self._free_name(again(name)), Call(name), inputs)
         else:
             raise failure("MP611", f"{kind.name} is called with other settings each time", region.path)
         self._body.nodes.append(node)
@@ -236,7 +249,7 @@ class Scope:
             self._body.first[name] = what
             node = Node(name, Use(block, arguments), inputs)
         elif self._body.first[name] == what:
-            node = Node(self._free_name(_again(name)), Call(name), inputs)
+            node = Node(self._free_name(again(name)), Call(name), inputs)
         else:
             raise LayOpen({region.path})
         self._body.nodes.append(node)
@@ -246,7 +259,7 @@ class Scope:
         """The name of a submodule from here; one that stands in another block makes that lie open."""
         owner = self._emitter.owner(region.path)
         if owner != self.path:
-            raise LayOpen(_between(owner, self.path, self._region, self._emitter))
+            raise LayOpen(between(owner, self.path))
         return self._below(region.path)
 
     def _bind_outputs(self, region: Region, name: str, found: Mapping[int, str]) -> None:
@@ -316,7 +329,7 @@ class Scope:
         ]
         here = [each for each in names if self._emitter.owner(each) == self.path]
         if not here:
-            raise LayOpen(_between(self._emitter.owner(names[0]), self.path, self._region, self._emitter))
+            raise LayOpen(between(self._emitter.owner(names[0]), self.path))
         return self._below(here[0])
 
     # ------------------------------------------------------------------------------------- tensors of its own
@@ -381,19 +394,3 @@ class Scope:
             hint = "return tensors, in tuples, lists, dictionaries or dataclasses"
             raise failure("MP609", f"the network returns {told}", self.path, hint=hint)
         return given
-
-
-def _again(name: str) -> str:
-    """What to call the second call of a submodule: `relu` of `layers.relu`, `tower_0` of `tower.0`."""
-    *above, last = name.split(".")
-    return f"{above[-1]}_{last}" if last.isdigit() and above else last
-
-
-def _between(owner: str, user: str, region: Region, emitter: Emitter) -> set[str]:
-    """The blocks to lay open so that what stands in the block at `owner` can be used in the one at `user`."""
-    found = {path for path in (owner, user) if path}
-    if owner and (user == "" or owner.startswith(f"{user}.")):
-        found = {owner}
-    elif user and (owner == "" or user.startswith(f"{owner}.")):
-        found = {user}
-    return found

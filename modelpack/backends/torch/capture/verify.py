@@ -1,7 +1,8 @@
 """Original and captured network side by side: equal outputs, bit by bit, or no pack.
 
 The captured network is built from the very text that will be saved. Both get the example inputs, then inputs of other sizes
-where an axis is free; then both run in train mode from one seed, and the gradients of all parameters are compared as well.
+where an axis is free; then both run in train mode from one seed, and the gradients of all parameters are compared as well. What
+a run leaves in the buffers is compared each time.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from modelpack.architecture import Architecture
 from modelpack.backends.torch.build import build
 from modelpack.backends.torch.capture.capture import Captured
 from modelpack.backends.torch.capture.failures import failure
-from modelpack.backends.torch.capture.probing import Probe, run_once
+from modelpack.backends.torch.capture.probing import Probe, run_once, run_with_buffers
 from modelpack.backends.torch.capture.values import tensors_of
 from modelpack.checker import check
 from modelpack.errors import CaptureError, CaptureWarning
@@ -107,6 +108,9 @@ class _Beside:
         _, self.network = _as_text(captured.architecture)
         self._built = build(self.network)
         _put(self._built, self.network, captured.tensors)
+        # A tied one may be listed under another of its names.
+        listed = dict(self._built.named_buffers())
+        self._buffers = [name for name, _ in model.named_buffers() if name in listed]
 
     def compare(self, args: tuple[Any, ...], kwargs: dict[str, Any], told: str) -> list[torch.Tensor]:
         """The outputs, the same from both.
@@ -114,9 +118,9 @@ class _Beside:
         Raises:
             CaptureError: MP616 they aren't.
         """
-        expected = run_once(self._model, args, kwargs, training=False)
+        expected, kept = run_with_buffers(self._model, args, kwargs, training=False)
         try:
-            actual = run_once(self._built, args, kwargs, training=False)
+            actual, changed = run_with_buffers(self._built, args, kwargs, training=False)
         except Exception as error:  # whatever an operation raises on sizes that it wasn't meant for
             raise failure("MP616", f"the captured network raises {_first_line(error)} for {told}") from error
         if len(expected) != len(actual):
@@ -126,10 +130,16 @@ class _Beside:
             if why is not None:
                 where = self._first_difference(args, kwargs)
                 raise failure("MP616", f"output {at} differs for {told}: {why}", where or "")
+        for name in self._buffers:
+            why = self._unequal(kept[name], changed[name])
+            if why is not None:
+                raise failure(
+                    "MP616", f"the run leaves something else in the buffer {name} for {told}: {why}"
+                )
         return expected
 
     def difference_in_training(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
-        """In what a step of training differs: outputs or gradients; None if in nothing."""
+        """In what a step of training differs: outputs, buffers or gradients; None if in nothing."""
         try:
             expected = self._trained(self._model, args, kwargs)
         except Exception as error:  # anything that the user's forward may raise
@@ -149,8 +159,9 @@ class _Beside:
         self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> dict[str, torch.Tensor | None]:
         with torch.enable_grad():
-            outputs = run_once(module, args, kwargs, training=True)
+            outputs, buffers = run_with_buffers(module, args, kwargs, training=True)
             found: dict[str, torch.Tensor | None] = {f"output {at}": each for at, each in enumerate(outputs)}
+            found |= {f"the buffer {name} afterwards": buffers[name].detach() for name in self._buffers}
             parameters = {name: each for name, each in module.named_parameters() if each.requires_grad}
             loss = [each.float().square().mean() for each in outputs if each.requires_grad]
             if parameters and loss:
