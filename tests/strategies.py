@@ -78,7 +78,8 @@ def _raw(kind: Kind) -> st.SearchStrategy[Literal]:
         case Boolean():
             return st.booleans()
         case Number(minimum, maximum):
-            return st.floats(max(minimum, -2.0), min(maximum, 2.0), allow_subnormal=False, width=32)
+            low = 2.0**-10 if 0 < minimum < 2.0**-10 else max(minimum, -2.0)  # "above 0", not next to it
+            return st.floats(low, min(maximum, 2.0), allow_subnormal=False, width=32)
         case Scalar():
             return st.one_of(st.integers(-3, 3), st.floats(-2, 2, width=32), st.booleans())
         case Choice(options):
