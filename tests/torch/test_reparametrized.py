@@ -152,6 +152,30 @@ def test_computed_weights_train_as_the_originals(name: str, tmp_path: Path) -> N
     assert_trains_alike(model, args, tmp_path / "pack")
 
 
+@pytest.mark.parametrize("orthogonal_map", ["matrix_exp", "householder", "cayley"])
+@pytest.mark.parametrize("trivialised", [True, False])
+def test_orthogonal_weights(orthogonal_map: str, trivialised: bool, tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    layer = parametrizations.orthogonal(
+        nn.Linear(4, 3), orthogonal_map=orthogonal_map, use_trivialization=trivialised
+    )
+    assert_trains_alike(nn.Sequential(layer), (ROWS,), tmp_path / "pack")
+
+
+@pytest.mark.parametrize("cell", [nn.LSTM, nn.GRU])
+def test_a_recurrent_layer_with_a_computed_weight_is_followed(cell: type[nn.Module], tmp_path: Path) -> None:
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.memory = nn.utils.weight_norm(cell(4, 5, batch_first=True), "weight_hh_l0")
+
+        def forward(self, x):
+            return self.memory(x)[0]
+
+    torch.manual_seed(3)
+    assert_trains_alike(Model(), (torch.randn(3, 6, 4),), tmp_path / "pack")
+
+
 def test_a_block_says_how_its_weight_is_made(tmp_path: Path) -> None:
     torch.manual_seed(3)
     modelpack.save(nn.Sequential(spectral_norm(nn.Linear(4, 2))), tmp_path / "pack", (ROWS,))
