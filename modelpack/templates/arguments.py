@@ -9,7 +9,7 @@ from typing import cast
 
 from modelpack.architecture import Apply, Argument, Block, ByMode, Use
 from modelpack.dims import Dim, Expr, floor_div, symbol
-from modelpack.layers.kinds import Literal
+from modelpack.layers.kinds import Literal, has_arguments
 from modelpack.templates.literals import Key, Place, same, with_literals
 
 __all__ = ["marked", "template"]
@@ -39,9 +39,18 @@ def _mark(place: Place, value: Literal, index: tuple[int, ...]) -> Literal:
         whole = whole[at]
     if isinstance(whole, tuple):
         return tuple(_mark(place, value, (*index, at)) for at in range(len(whole)))
-    if whole is None or isinstance(whole, Expr) or not _takes(place, _put(value, {found: _ANY})):
+    number, of = _factored(whole)
+    if number is None or isinstance(number, Expr) or not _takes(place, _put(value, {found: _ANY * of})):
         return whole
-    return f"\0{_KINDS[type(whole)]}"  # no text of an architecture has such a character
+    return f"\0{_KINDS[type(number)]} {of}"  # no text of an architecture has such a character
+
+
+def _factored(value: Literal) -> tuple[Literal, Dim]:
+    """The number in `9*batch`, and what it's a factor of; a value that is no such product by itself."""
+    if not isinstance(value, Expr) or len(value.terms) != 1 or has_arguments(value):
+        return value, 1
+    number = value.terms[0][1]
+    return number, floor_div(value, number)
 
 
 def _takes(place: Place, value: Literal) -> bool:
@@ -72,6 +81,8 @@ class _Hole:
     index: tuple[int, ...]
     values: tuple[Literal, ...]
     """one for each block"""
+    of: Dim = 1
+    """what the values are factors of (`batch` in `9*batch`)"""
 
 
 @dataclass(slots=True)
@@ -106,7 +117,8 @@ def template(
     filled: dict[Key, dict[tuple[int, ...], Literal]] = {}
     for value, expression in zip(values.values(), expressions, strict=True):
         for hole in value.holes:
-            filled.setdefault(hole.place.key, {})[hole.index] = expression
+            product = expression * hole.of if isinstance(expression, Expr) else expression
+            filled.setdefault(hole.place.key, {})[hole.index] = product
 
     def put(place: Place, literal: Literal) -> Literal:
         items = filled.get(place.key)
@@ -122,7 +134,8 @@ def template(
 
 def _usual(value: _Value, block: Block, templates: Mapping[str, Block]) -> Literal:
     """The default that everything that takes the value has, if that is what a good part of the blocks say."""
-    defaults = [_default(hole.place.key, block, templates) for hole in value.holes if not hole.index]
+    alone = [hole for hole in value.holes if not hole.index and hole.of == 1]
+    defaults = [_default(hole.place.key, block, templates) for hole in alone]
     first = defaults[0] if len(defaults) == len(value.holes) else None
     agreed = first is not None and all(same(each, first) for each in defaults)
     return (
@@ -164,7 +177,8 @@ def _holes(place: Place, values: tuple[Literal, ...], index: tuple[int, ...]) ->
         return
     lists = [value for value in values if isinstance(value, tuple)]
     if len(lists) < len(values):
-        yield _Hole(place, index, values)
+        numbers = tuple(_factored(value)[0] for value in values)
+        yield _Hole(place, index, numbers, _factored(first)[1])
         return
     columns = list(zip(*lists, strict=True))
     integers = all(type(item) is int for each in lists for item in each)
@@ -245,7 +259,7 @@ def _is_half(numbers: tuple[Literal, ...], of: tuple[Literal, ...]) -> bool:
 def _name(holes: list[_Hole], taken: set[str]) -> str:
     """What the settings that it feeds call a value; with the layer's name before it where that is taken."""
     best = min(hole.place.tells for hole in holes)
-    told = [hole.place for hole in holes if hole.place.tells == best]
+    told = [_told(hole) for hole in holes if hole.place.tells == best]
     names = [place.name for place in told]
     word = _width(names) or next((name for name in names if name not in _DERIVED), names[0])
     owner = next((place for place in told if place.name == word), told[0]).owner
@@ -253,6 +267,10 @@ def _name(holes: list[_Hole], taken: set[str]) -> str:
     wishes = [word, f"{last}_{word}"] if last.isidentifier() else [word]
     numbered = (f"{word}_{count}" for count in itertools.count(2))
     return next(wish for wish in itertools.chain(wishes, numbered) if wish not in taken)
+
+
+def _told(hole: _Hole) -> Place:
+    return hole.place if hole.of == 1 else replace(hole.place, name="factor")
 
 
 def _width(names: list[str]) -> str | None:

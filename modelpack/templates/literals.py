@@ -135,8 +135,8 @@ def _input(value: Inputs, name: str, key: Key, put: Replace) -> Inputs:
 
 
 def _axis(axis: int, rank: int, owner: str, key: Key) -> Place:
-    name = "in_channels" if axis == 1 and rank >= 4 else "in_features" if axis == rank - 1 else None
-    return Place((*key, axis), owner, name or f"size_{axis}", _SIZE, AXIS if name else NUMBER)
+    name = "in_features" if axis == rank - 1 else f"size_{axis}"
+    return Place((*key, axis), owner, name, _SIZE, AXIS)
 
 
 def _tensor(value: RawTensor, name: str, put: Replace) -> RawTensor:

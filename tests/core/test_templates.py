@@ -172,6 +172,20 @@ def test_a_setting_by_mode_is_an_argument_where_the_modes_differ():
     assert "c: {use: A, with: {p: 0.0}}" in found
 
 
+def test_a_factor_of_a_dimension_is_an_argument():
+    text = HEAD + "blocks:\n"
+    for name, windows in (("Part", 4), ("Part2", 2), ("Part3", 1)):
+        size = "batch" if windows == 1 else f"'{windows} * batch'"
+        shape = f"[{size}, {8 // windows}]"
+        text += f"  {name}:\n    inputs: {{x: {{shape: [batch, 8]}}}}\n    layers:\n"
+        text += f"      reshape: {{reshape: {{shape: {shape}}}}}\n"
+    text += "layers:\n"
+    text += "".join(f"  {name}: {{use: {name}, inputs: [x]}}\n" for name in ("Part", "Part2", "Part3"))
+    found = folded(text)
+    assert "reshape: {reshape: {shape: [$factor*batch, $shape]}}" in found
+    assert "Part2: {use: Part, with: {factor: 2, shape: 4}, inputs: [x]}" in found
+
+
 def test_blocks_of_other_structure_or_class_stay_apart():
     text = (
         HEAD
