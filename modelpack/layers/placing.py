@@ -213,7 +213,7 @@ class IndexFill(Layer):
         return input
 
 
-@operation(source=aten("torch.take"), name="take")
+@operation(source=aten("torch.take"), name="take_flat")
 class Take(Layer):
     """The elements at the places in `index`, counted in the flat input.
 

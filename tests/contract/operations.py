@@ -21,7 +21,7 @@ PLACES = frozenset(
     | {"cross_entropy_loss", "nll_loss", "multi_margin_loss", "multilabel_margin_loss"}
     | {"max_unpool2d", "max_unpool3d"}
     | {"scatter_add", "scatter_reduce", "index_add", "index_copy", "index_reduce", "index_fill"}
-    | {"take", "take_along_dim", "put", "masked_scatter", "searchsorted"}
+    | {"take_flat", "take_along_dim", "put", "masked_scatter", "searchsorted"}
 )
 """Operations whose integers are places, which must lie inside."""
 
@@ -50,6 +50,8 @@ def _regular(name: str, tensor: torch.Tensor | None) -> torch.Tensor | None:
 def values_for(name: str, specs: Sequence[TensorSpec | None]) -> list[torch.Tensor | None]:
     """Random tensors that are good arguments of an operation."""
     tensors = [_regular(name, each) for each in tensors_of(specs)]
+    if name == "grouped_mm" and tensors[0] is not None and tensors[2] is not None:
+        tensors[2] = torch.linspace(0, len(tensors[0]), len(tensors[2])).to(tensors[2].dtype)
     if name not in PROBABILITIES:
         return tensors
     return [each.sigmoid() if each is not None and each.is_floating_point() else each for each in tensors]

@@ -343,9 +343,7 @@ CASES: dict[str, Case] = {
     "tied_by_hand": Case(TiedByHand, (ids(3, 5, 20),), free=("batch", "length")),
     "recommender": Case(Recommender, (ids(4, 5, 40), values(4, 3)), free=("batch", "length")),
     "vae": Case(VAE, (values(3, 12),)),
-    "twice": Case(
-        Twice, ((values(3, 6), values(3, 6)),), {"scale": values(3, 1)}, free=("batch", "pair_1_0")
-    ),
+    "twice": Case(Twice, ((values(3, 6), values(3, 6)),), {"scale": values(3, 1)}, free=("batch",)),
     "unet": Case(UNet, (values(2, 1, 8, 8),), free=("batch", "height", "width")),
     "vit": Case(ViT, (values(2, 3, 8, 8),), free=("batch", "height", "width")),
     "functional_dropout": Case(FunctionalDropout, (values(5, 6),)),

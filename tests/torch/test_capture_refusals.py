@@ -73,7 +73,7 @@ def branches_on_values(self, x):
 
 
 def unknown_operator(self, x):
-    return torch.special.zeta(x, x)
+    return torch.fake_quantize_per_tensor_affine(x, 0.1, 0, 0, 255)
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,9 @@ REFUSALS = {
     ),
     "view": Refusal(lambda: outer(changes_under_a_view), "MP607", "1", "another view is used afterwards"),
     "values": Refusal(lambda: outer(branches_on_values), "MP601", "1", "depends on values of tensors"),
-    "operator": Refusal(lambda: outer(unknown_operator), "MP602", "1", "aten.special_zeta.default"),
+    "operator": Refusal(
+        lambda: outer(unknown_operator), "MP602", "1", "aten.fake_quantize_per_tensor_affine.default"
+    ),
     "script": Refusal(lambda: nn.Sequential(torch.jit.script(nn.Linear(4, 4))), "MP603", "0", "TorchScript"),
     "number out": Refusal(lambda: Inner(lambda self, x: (x, 3)), "MP609", "", "isn't a tensor"),
     "settings": Refusal(

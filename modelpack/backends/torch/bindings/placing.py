@@ -35,6 +35,8 @@ def _index_fill(input: Any, index: Any, value: Any, dim: int) -> Any:
 
 
 ROWS: tuple[Row, ...] = (
+    # `take` is a keyword of nodes.
+    OperationRow("take_flat", torch.take, overloads("take")),
     OperationRow("scatter_add", _scatter_add, overloads("scatter_add")),
     OperationRow("scatter_reduce", _scatter_reduce, overloads("scatter_reduce", "two")),
     OperationRow("index_add", _index_add, overloads("index_add")),
@@ -43,7 +45,7 @@ ROWS: tuple[Row, ...] = (
     OperationRow("index_fill", _index_fill, overloads("index_fill", "int_Scalar", "int_Tensor")),
     *(
         OperationRow(name, getattr(torch, name), overloads(name))
-        for name in ("take", "take_along_dim", "put", "masked_scatter", "select_scatter")
+        for name in ("take_along_dim", "put", "masked_scatter", "select_scatter")
     ),
     OperationRow(
         "slice_scatter",

@@ -8,13 +8,14 @@ insides are used from outside, and to those that do different things in differen
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import fx, nn
 
 from modelpack.architecture import Architecture, Block
+from modelpack.backends.torch.capture.crossings import make_crossings_explicit
 from modelpack.backends.torch.capture.failures import failure
 from modelpack.backends.torch.capture.mutation import Mutations, own_nodes
 from modelpack.backends.torch.capture.regions import Lifted, Program, Region
@@ -46,8 +47,9 @@ class Emitter:
         self.constants: dict[str, torch.Tensor] = {}
         """full name -> value, of tensors that the forward itself holds"""
         self._open_bypassed_layers()
+        make_crossings_explicit(program, self.is_leaf)
         self.mutations = Mutations(program, self.is_leaf)
-        self.used_nodes = _used(program)
+        self.used_nodes = _used(program, self.mutations.of_buffers)
         self._definitions: dict[str, _Definition] = {}
         self._layers: set[str] = set()
         self._blocks: set[str] = set()
@@ -164,10 +166,11 @@ class Emitter:
         return name, emitted
 
 
-def _used(program: Program) -> set[fx.Node]:
-    """Every node that something needs, in the end a module or the network's output."""
+def _used(program: Program, changes: Iterable[fx.Node]) -> set[fx.Node]:
+    """Every node that something needs, in the end a module, a buffer or the network's output."""
     needed: set[fx.Node] = set()
-    stack = [node for region in program.root.regions() for node in (region.enter, region.leave)]
+    stack = [*changes]
+    stack += [node for region in program.root.regions() for node in (region.enter, region.leave)]
     while stack:
         node = stack.pop()
         if node in needed:

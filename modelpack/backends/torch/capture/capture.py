@@ -16,13 +16,13 @@ from modelpack.backends.torch.capture.blocks import Emitter
 from modelpack.backends.torch.capture.failures import failure
 from modelpack.backends.torch.capture.free import Dynamic, Wishes, free_names, named_marks
 from modelpack.backends.torch.capture.layers import as_layer, ports_of_result
-from modelpack.backends.torch.capture.modes import Difference, join
-from modelpack.backends.torch.capture.probing import Probe
+from modelpack.backends.torch.capture.modes import Difference, OneMode, join
 from modelpack.backends.torch.capture.regions import program_of
 from modelpack.backends.torch.capture.stand_ins import stand_in
 from modelpack.backends.torch.capture.state import State, refuse_what_is_hidden, state_of
 from modelpack.backends.torch.capture.tracing import Trace, arguments_of, mode_of, trace
-from modelpack.backends.torch.capture.values import Constant, Described, Opaque, map_tensors, tensors_of
+from modelpack.backends.torch.capture.tried import Axis, Tried, try_sizes
+from modelpack.backends.torch.capture.values import Constant, Described, Opaque, tensors_of
 from modelpack.errors import CaptureError, CaptureWarning
 from modelpack.templates import fold
 
@@ -57,48 +57,79 @@ def capture(
     """
     refuse_what_is_hidden(model)
     state = state_of(model)
-    run = _Run(model, args, dict(kwargs or {}), dynamic, fixed, name or _word(type(model).__name__), state)
-    evaluation, constants = run.in_mode(training=False)
-    stuck = frozenset() if dynamic is not None else _not_free(run, evaluation)
-    if stuck:
-        run = replace(run, fixed=fixed | stuck)
-        evaluation, constants = run.in_mode(training=False)
-    architecture, train_constants = _joined(run, evaluation)
-    # A constant has one value: where training has another, the modes can't be one network.
-    if architecture.modes == ("train", "eval") and not _equal(constants, train_constants):
-        architecture = _only_evaluation(evaluation, "the forward holds another constant in train mode")
-    return Captured(fold(architecture), {**state.tensors, **constants})
-
-
-def _not_free(run: _Run, architecture: Architecture) -> frozenset[tuple[str, int]]:
-    """The axes that no step fixes, and at which the model takes no other size all the same."""
-    return Probe(run.model, architecture.main.inputs, run.args, run.kwargs).not_free()
-
-
-def _joined(run: _Run, evaluation: Architecture) -> tuple[Architecture, Mapping[str, torch.Tensor]]:
-    try:
-        training, constants = run.in_mode(training=True)
-        return join(evaluation, training), constants
-    except Difference as difference:
-        return _only_evaluation(evaluation, str(difference)), {}
-    except CaptureError as error:
-        return _only_evaluation(evaluation, str(error)), {}
-
-
-def _only_evaluation(architecture: Architecture, why: str) -> Architecture:
-    warnings.warn(f"captured for evaluation only (modes: [eval]): {why}", CaptureWarning, stacklevel=6)
-    return replace(architecture, modes=("eval",))
-
-
-def _equal(first: Mapping[str, torch.Tensor], second: Mapping[str, torch.Tensor]) -> bool:
-    return first.keys() == second.keys() and all(
-        tensor.dtype == second[name].dtype and torch.equal(tensor, second[name])
-        for name, tensor in first.items()
+    given = dict(kwargs or {})
+    tried = try_sizes(model, args, given) if dynamic is None else Tried(frozenset(), ())
+    run = _Run(
+        model,
+        args,
+        given,
+        dynamic,
+        fixed | tried.fixed,
+        tried.together,
+        name or _word(type(model).__name__),
+        state,
     )
+    evaluation = run.in_mode(training=False)
+    found = _both_modes(run, evaluation)
+    return Captured(fold(found.architecture), {**state.tensors, **found.constants})
+
+
+def _both_modes(run: _Run, evaluation: _InMode) -> OneMode:
+    """The network of both modes, or with a warning that of evaluation only."""
+    alone = evaluation.emitted()
+    try:
+        return _joined(evaluation, run.in_mode(training=True))
+    except (Difference, CaptureError) as error:
+        warnings.warn(f"captured for evaluation only (modes: [eval]): {error}", CaptureWarning, stacklevel=5)
+        return OneMode(replace(alone.architecture, modes=("eval",)), alone.constants)
+
+
+def _joined(evaluation: _InMode, training: _InMode) -> OneMode:
+    """The network of both modes; blocks that can't be one in both are laid open in both.
+
+    Raises:
+        Difference: nothing says both.
+    """
+    opened: frozenset[str] = frozenset()
+    while True:
+        for each in (evaluation, training):
+            each.lay_open(opened)
+        opened |= evaluation.laid_open | training.laid_open
+        if opened - evaluation.laid_open or opened - training.laid_open:
+            continue
+        try:
+            return join(evaluation.emitted(), training.emitted())
+        except Difference as difference:
+            if difference.paths <= opened:
+                raise
+            opened |= difference.paths
 
 
 def _word(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9_-]", "_", text).lower().strip("_-") or "network"
+
+
+@dataclass(slots=True)
+class _InMode:
+    """One traced run, from which the architecture is made as often as blocks have to be laid open."""
+
+    _emitter: Emitter
+    _name: str
+    _made: OneMode | None = None
+
+    @property
+    def laid_open(self) -> frozenset[str]:
+        return frozenset(self._emitter.laid_open)
+
+    def lay_open(self, paths: frozenset[str]) -> None:
+        if not paths <= self._emitter.laid_open:
+            self._emitter.laid_open |= paths
+            self._made = None
+
+    def emitted(self) -> OneMode:
+        if self._made is None:
+            self._made = OneMode(self._emitter.architecture(self._name), dict(self._emitter.constants))
+        return self._made
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,18 +138,18 @@ class _Run:
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     dynamic: Dynamic | None
-    fixed: frozenset[tuple[str, int]]
+    fixed: frozenset[Axis]
+    together: tuple[tuple[Axis, ...], ...]
     name: str
     state: State
 
-    def in_mode(self, *, training: bool) -> tuple[Architecture, Mapping[str, torch.Tensor]]:
-        """The architecture in one mode, and the constants that the forward holds."""
+    def in_mode(self, *, training: bool) -> _InMode:
+        """What the model does in one mode."""
         with mode_of(self.model, training=training), torch.enable_grad():
             self._refuse_stubborn_modules(training)
             traced, wishes = self._traced()
         program = program_of(traced)
-        emitter = Emitter(program, self.state, free_names(program, wishes))
-        return emitter.architecture(self.name), emitter.constants
+        return _InMode(Emitter(program, self.state, free_names(program, wishes)), self.name)
 
     def _refuse_stubborn_modules(self, training: bool) -> None:
         for path, module in self.model.named_modules():
@@ -127,16 +158,21 @@ class _Run:
                 raise failure("MP608", f"doesn't follow the network into {mode} mode", path)
 
     def _traced(self) -> tuple[Trace, Wishes]:
-        """A run in which a batch of one was doubled, if that works: torch.export can't leave a size of 1 free."""
-        if self.dynamic is None and _has_single_batch(self.args, self.kwargs):
-            doubled = map_tensors(_double, (self.args, self.kwargs))
+        """A run in which a batch of one is free, if that works: some steps have to know whether a size is 1."""
+        single = self._single_batches()
+        if single and self.dynamic is None:
             try:
-                traced, wishes = self._trace(*doubled)
-            except CaptureError:
                 return self._trace(self.args, self.kwargs)
-            if _first_axes_are_free(traced, self.args, self.kwargs):
-                return traced, wishes
+            except CaptureError:
+                return replace(self, fixed=self.fixed | single)._trace(self.args, self.kwargs)
         return self._trace(self.args, self.kwargs)
+
+    def _single_batches(self) -> frozenset[tuple[str, int]]:
+        """First axes of size 1 that are not known to stay so."""
+        tensors = tensors_of((self.args, self.kwargs))
+        named = named_marks(arguments_of(self.model, self.args, self.kwargs))
+        single = {(name, 0) for name, mark in named if _is_single(tensors[mark.index])}
+        return frozenset(single - self.fixed)
 
     def _trace(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Trace, Wishes]:
         described = arguments_of(self.model, args, kwargs)
@@ -152,6 +188,7 @@ class _Run:
             results=ports_of_result,
             stand_in=stand_in,
             free=wishes.axes,
+            equal=wishes.positions(self.together),
         )
         return traced, wishes
 
@@ -187,21 +224,3 @@ def _refuse_wishes(wishes: Wishes) -> None:
 
 def _is_single(tensor: torch.Tensor) -> bool:
     return tensor.dim() > 0 and tensor.shape[0] == 1
-
-
-def _has_single_batch(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    return any(map(_is_single, tensors_of((args, kwargs))))
-
-
-def _double(tensor: torch.Tensor) -> torch.Tensor:
-    return torch.cat([tensor, tensor]) if _is_single(tensor) else tensor
-
-
-def _first_axes_are_free(traced: Trace, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    """Whether no doubled axis became a fixed 2."""
-    signature = traced.program.graph_signature
-    values = {node.name: node.meta["val"] for node in traced.program.graph.nodes if node.op == "placeholder"}
-    given = zip(signature.user_inputs, tensors_of((args, kwargs)), strict=True)
-    return all(
-        isinstance(values[str(name)].shape[0], torch.SymInt) for name, tensor in given if _is_single(tensor)
-    )

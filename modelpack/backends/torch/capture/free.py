@@ -34,11 +34,19 @@ class Wishes:
         """The axes that torch.export shall leave free."""
         if self.dynamic is not None:
             return dict.fromkeys(self.dynamic.get(self.names[at], {}), Dim.DYNAMIC)
-        # Sizes 0 and 1 can't be free for torch.export: it must know where they broadcast.
-        name = self.names[at]
+        # Of axes of size 1 only a batch is free: others are there to be broadcast.
         return {
-            a: Dim.AUTO for a, size in enumerate(tensor.shape) if size > 1 and (name, a) not in self.fixed
+            axis: Dim.AUTO
+            for axis, size in enumerate(tensor.shape)
+            if (size > 1 or (axis == 0 and size == 1)) and (self.names[at], axis) not in self.fixed
         }
+
+    def positions(self, groups: Sequence[Sequence[tuple[str, int]]]) -> list[list[tuple[int, int]]]:
+        """The free ones among axes, by the positions of the inputs."""
+        return [
+            [(self.names.index(n), axis) for n, axis in each if (n, axis) not in self.fixed]
+            for each in groups
+        ]
 
 
 def free_names(program: Program, wishes: Wishes) -> FreeNames:

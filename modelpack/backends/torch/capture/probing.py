@@ -1,8 +1,4 @@
-"""The model at other sizes than the example's: which free dimensions it really takes, on inputs made from the example.
-
-torch.export leaves an axis free where no step fixes it by itself; that 28 x 28 pixels are 400 features further on, and no other
-size is, shows only when the model is run.
-"""
+"""The model at other sizes of an architecture's free dimensions, on inputs made from the example."""
 
 from __future__ import annotations
 
@@ -17,9 +13,9 @@ from torch.func import functional_call
 from modelpack.architecture import Inputs, InputSpec
 from modelpack.backends.torch.capture.free import named_marks
 from modelpack.backends.torch.capture.tracing import arguments_of, mode_of
-from modelpack.backends.torch.capture.values import map_tensors, tensors_of
+from modelpack.backends.torch.capture.values import map_tensors, opened, tensors_of
 from modelpack.backends.torch.seed import seeded
-from modelpack.dims import Dim, Expr, evaluate, symbols
+from modelpack.dims import Expr, evaluate, symbols
 
 __all__ = ["Probe", "run_once", "run_with_buffers"]
 
@@ -38,7 +34,7 @@ def run_with_buffers(
     args, kwargs = map_tensors(lambda tensor: tensor.detach().clone(), (args, kwargs))
     buffers = {name: each.clone() for name, each in module.named_buffers()}
     with mode_of(module, training=training), seeded(), torch.set_grad_enabled(training):
-        outputs = tensors_of(functional_call(module, buffers, args, kwargs))
+        outputs = tensors_of(opened(functional_call(module, buffers, args, kwargs)))
     return outputs, buffers
 
 
@@ -70,10 +66,10 @@ class Probe:
         """Other sizes at which the model runs: what is changed, and all sizes."""
         return [(changed, sizes) for changed, sizes in self._tries() if self._runs(sizes)]
 
-    def not_free(self) -> frozenset[tuple[str, int]]:
-        """The axes of inputs at which the model takes no other size."""
+    def not_free(self) -> frozenset[str]:
+        """The dimensions of which the model takes no other size."""
         free = {name for changed, _ in self.taken for name in changed}
-        return self.axes(frozenset(self.example.keys() - free))
+        return frozenset(self.example.keys() - free)
 
     def axes(self, names: frozenset[str]) -> frozenset[tuple[str, int]]:
         """The axes of inputs that depend on these dimensions."""
@@ -90,7 +86,7 @@ class Probe:
 
         def grow(tensor: torch.Tensor) -> torch.Tensor:
             for axis, dim in enumerate(self._shapes[next(position)]):
-                tensor = _resized(tensor, axis, dim, sizes)
+                tensor = grown(tensor, axis, evaluate(dim, sizes))
             return tensor
 
         return map_tensors(grow, self._given)
@@ -119,8 +115,8 @@ def _leaves(inputs: Inputs) -> Iterator[InputSpec]:
         yield from _leaves(item)
 
 
-def _resized(tensor: torch.Tensor, axis: int, dim: Dim, sizes: Mapping[str, int]) -> torch.Tensor:
-    size = evaluate(dim, sizes)
+def grown(tensor: torch.Tensor, axis: int, size: int) -> torch.Tensor:
+    """`tensor` with its values repeated along an axis up to `size`."""
     if size == tensor.shape[axis]:
         return tensor
     return tensor.index_select(axis, torch.arange(size, device=tensor.device) % tensor.shape[axis])

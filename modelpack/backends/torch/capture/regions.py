@@ -16,6 +16,7 @@ from torch import fx
 from torch.export.graph_signature import InputKind
 
 from modelpack.backends.torch.capture.failures import failure
+from modelpack.backends.torch.capture.lowering import lower
 from modelpack.backends.torch.capture.tracing import ENTER, LEAVE, ModuleCall, Trace
 
 __all__ = ["Lifted", "Program", "Region", "marker_source", "program_of"]
@@ -99,6 +100,7 @@ def program_of(trace: Trace) -> Program:
     Raises:
         CaptureError: MP602 a control-flow operator; MP601 calls that do not nest.
     """
+    lower(trace.program.graph_module)
     flat, same = _flat(trace)
     root: Region | None = None
     current: Region | None = None

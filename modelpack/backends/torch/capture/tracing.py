@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+import torch._dynamo.config
+import torch.fx.experimental._config
 from torch import nn
 from torch.export import Dim, ExportedProgram
 from torch.fx.node import has_side_effect
@@ -29,14 +32,15 @@ from torch.overrides import TorchFunctionMode
 
 from modelpack.backends.torch.capture.failures import failure, told_by_export
 from modelpack.backends.torch.capture.reparametrized import without_hooks
-from modelpack.backends.torch.capture.values import Described, describe, map_tensors, tensors_of
+from modelpack.backends.torch.capture.values import Described, describe, map_tensors, opened, tensors_of
 from modelpack.backends.torch.capture.watching import AsLayer, watching
 
-__all__ = ["ENTER", "LEAVE", "ModuleCall", "Trace", "arguments_of", "bind", "mode_of", "trace"]
+__all__ = ["ENTER", "LEAVE", "SET", "ModuleCall", "Trace", "arguments_of", "bind", "mode_of", "trace"]
 
 _LIBRARY = torch.library.Library("modelpack", "DEF")
 _LIBRARY.define("enter(Tensor[] tensors, int call) -> Tensor[]")
 _LIBRARY.define("leave(Tensor[] tensors, int call) -> Tensor[]")
+_LIBRARY.define("set(Tensor(a!) buffer, Tensor value) -> ()")
 
 
 def _aliases(tensors: list[torch.Tensor], call: int) -> list[torch.Tensor]:
@@ -46,11 +50,21 @@ def _aliases(tensors: list[torch.Tensor], call: int) -> list[torch.Tensor]:
 for _name in ("enter", "leave"):
     _LIBRARY.impl(_name, _aliases, "CompositeExplicitAutograd")
 
+
+def _set(buffer: torch.Tensor, value: torch.Tensor) -> None:
+    buffer.copy_(value)
+
+
+_LIBRARY.impl("set", _set, "CompositeExplicitAutograd")
+
 ENTER = torch.ops.modelpack.enter.default
 LEAVE = torch.ops.modelpack.leave.default
+SET = torch.ops.modelpack.set.default
+"""What ``self.buffer = tensor`` is: at the end of the call that does so, the buffer is given the tensor's value."""
 # Or torch.export takes the markers of a call without inputs for dead code.
 has_side_effect(ENTER)
 has_side_effect(LEAVE)
+has_side_effect(SET)
 
 
 @dataclass(slots=True)
@@ -151,6 +165,8 @@ class _Recorder:
     results: Results
     stand_in: StandIn
     calls: list[ModuleCall] = field(default_factory=list[ModuleCall])
+    buffers: dict[int, dict[str, torch.Tensor | None]] = field(default_factory=dict[int, dict[str, Any]])
+    """of each module that was called: what its attributes were before"""
 
     def watched(self, path: str, module: nn.Module, layer: nn.Module | None) -> Callable[..., Any]:
         """What is called in place of the forward of `module`: notes the call, and runs the layer, where it is one."""
@@ -166,7 +182,11 @@ class _Recorder:
                 # By position, as the layer may call its inputs otherwise.
                 bound = signature.bind(None, *args, **kwargs)
                 args, kwargs = bound.args[1:], bound.kwargs
+            before = self.buffers.setdefault(id(module), dict(module._buffers))
             result = original(*args, **kwargs)
+            if not path:
+                result = opened(result)
+            _set_anew(path, before, module)
             ports = None if layer is None else self.results(layer, result)
             (result, ports), (call.outputs, call.results) = self._through(LEAVE, (result, ports), number)
             call.finished = True
@@ -192,6 +212,19 @@ class _Recorder:
         return map_tensors(lambda tensor: marked[index(tensor)], value), described
 
 
+def _set_anew(path: str, before: Mapping[str, torch.Tensor | None], module: nn.Module) -> None:
+    """Tell the graph of buffers whose attributes were set to other tensors."""
+    for name, buffer in before.items():
+        now = module._buffers.get(name)
+        if now is buffer:
+            continue
+        if now is None or buffer is None or (now.shape, now.dtype) != (buffer.shape, buffer.dtype):
+            raise failure(
+                "MP607", f"its forward sets the buffer {name} to another shape or dtype, or to nothing", path
+            )
+        SET(buffer, now.detach())
+
+
 class _Root(nn.Module):
     """The network as a function of a flat list of tensors: torch.export need not know its argument or output types."""
 
@@ -213,10 +246,12 @@ def trace(
     results: Results,
     stand_in: StandIn,
     free: Callable[[int, torch.Tensor], dict[int, Any]],
+    equal: Sequence[Sequence[tuple[int, int]]] = (),
 ) -> Trace:
     """Follow one run of `model` as it is, in the mode it is in; the model is the same afterwards.
 
-    Modules inside a layer (`as_layer`) aren't watched. `free` tells the free axes of each input by its position.
+    Modules inside a layer (`as_layer`) aren't watched. `free` tells the free axes of each input by its position, `equal`
+    groups of axes (position of the input, axis) that are one dimension.
 
     Raises:
         CaptureError: MP601 torch.export can't follow it.
@@ -227,6 +262,9 @@ def trace(
     inputs = [tensor.detach().clone() for tensor in tensors]
 
     def run(given: Sequence[torch.Tensor]) -> Any:
+        for (first, axis), *others in filter(None, equal):
+            for at, other in others:
+                torch._check(given[first].shape[axis] == given[at].shape[other])
         left = iter(given)
         real_args, real_kwargs = map_tensors(lambda _: next(left), (args, dict(kwargs)))
         return model(*real_args, **real_kwargs)
@@ -237,6 +275,8 @@ def trace(
     with (
         watching(model, recorder.watched, as_layer),
         without_hooks(model),
+        _cheap_symbols(),
+        _as_when_run(),
         warnings.catch_warnings(),
         _NewTensors(),
     ):
@@ -252,6 +292,32 @@ def trace(
         if not call.finished:
             raise failure("MP601", "its forward was left by an exception that the model catches", call.path)
     return Trace(program, recorder.calls, inputs)
+
+
+@contextmanager
+def _as_when_run() -> Iterator[None]:
+    """Libraries that ask torch whether they are exported, in order to do something else then, do what they do when run."""
+    real = torch.compiler.is_exporting
+
+    def is_exporting() -> bool:
+        return real() and str(sys._getframe(1).f_globals.get("__name__", "")).startswith("torch.")
+
+    torch.compiler.is_exporting = is_exporting
+    try:
+        yield
+    finally:
+        torch.compiler.is_exporting = real
+
+
+@contextmanager
+def _cheap_symbols() -> Iterator[None]:
+    """Sizes are reasoned about without the cases of 0 and 1, as far as torch can: a batch of one stays free, few guards arise,
+    and a network of windows (Swin) is traced in a tenth of the time. Cached shapes would cost more than they save."""
+    with (
+        torch.fx.experimental._config.patch(backed_size_oblivious=True),  # pyright: ignore[reportAttributeAccessIssue]
+        torch._dynamo.config.patch(fake_tensor_cache_enabled=False),
+    ):
+        yield
 
 
 @contextmanager

@@ -27,6 +27,7 @@ __all__ = [
     "leaves",
     "map_tensors",
     "marks",
+    "opened",
     "referring",
     "tensors_of",
     "tensors_only",
@@ -73,6 +74,24 @@ def map_tensors(function: Callable[[torch.Tensor], torch.Tensor], value: Any) ->
         return each
 
     return pytree.tree_map(leaf, value)
+
+
+def opened(value: Any) -> Any:
+    """A network's result in which objects of a library's own (a cache of keys and values) are mappings of what they hold.
+
+    What is no tensor and leads to none is left out of them: it says how the object came about, not what the network gives.
+    """
+    if value is None or isinstance(value, torch.Tensor | bool | int | float | complex | str):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): opened(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return tuple(map(opened, value))
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {each.name: opened(getattr(value, each.name)) for each in dataclasses.fields(value)}
+    held = {name: opened(each) for name, each in getattr(value, "__dict__", {}).items()}
+    found = {name: each for name, each in held.items() if tensors_of(each)}
+    return found or value
 
 
 def tensors_of(value: Any) -> list[torch.Tensor]:

@@ -76,6 +76,10 @@ def verify(
     beside = _Beside(captured, model, allowed)
     outputs = beside.compare(args, dict(kwargs), "the example inputs")
     probe = Probe(model, captured.architecture.main.inputs, args, dict(kwargs))
+    stuck = probe.not_free()
+    if stuck:
+        error = failure("MP616", f"the model takes no other size of {', '.join(sorted(stuck))}")
+        raise NotFree(stuck, probe.axes(stuck), error)
     for changed, sizes in probe.taken:
         told = ", ".join(f"{name}={size}" for name, size in sizes.items())
         try:

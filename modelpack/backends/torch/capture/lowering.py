@@ -1,0 +1,50 @@
+"""What a graph calls that is no operation of the registry, but can be said by one -> that one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import fx
+
+__all__ = ["lower"]
+
+aten = torch.ops.aten
+
+_GROUPED = ("transformers::grouped_mm_fallback", "aten::_grouped_mm")
+"""Both are `grouped_mm`. A library's own operator is known by its name alone; what is saved is proved by running, so one that
+means something else is found out."""
+
+
+def lower(module: fx.GraphModule) -> None:
+    """Change the calls of `module` and its subgraphs."""
+    for each in module.modules():
+        if isinstance(each, fx.GraphModule):
+            for node in list(each.graph.nodes):
+                _lower(node)
+
+
+def _lower(node: fx.Node) -> None:
+    if not isinstance(node.target, torch._ops.OpOverload):
+        return
+    if node.target._schema.name in _GROUPED and _is_plain(node):
+        node.target, node.kwargs = torch.ops.modelpack.grouped_mm.default, {}
+    if node.target is aten.cat.default:
+        _without_empty(node)
+
+
+def _is_plain(node: fx.Node) -> bool:
+    return len(node.args) == 3 and not any(node.kwargs.values()) and node.args[1].meta["val"].dim() == 3  # type: ignore[union-attr]
+
+
+def _without_empty(node: fx.Node) -> None:
+    """`cat` passes over tensors of shape [0], whatever the rank of the others: a cache begins with one."""
+    tensors: Any = node.args[0]
+    kept = [each for each in tensors if not _is_empty(each)]
+    if kept:
+        node.args = (kept, *node.args[1:])
+
+
+def _is_empty(node: fx.Node) -> bool:
+    shape = node.meta["val"].shape
+    return len(shape) == 1 and isinstance(shape[0], int) and shape[0] == 0
