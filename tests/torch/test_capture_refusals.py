@@ -72,8 +72,18 @@ def branches_on_values(self, x):
     return x if x.sum() > 0 else -x
 
 
+@torch.library.custom_op("tests::twice", mutates_args=())
+def twice(x: torch.Tensor) -> torch.Tensor:
+    return 2 * x
+
+
+@twice.register_fake
+def _like(x: torch.Tensor) -> torch.Tensor:
+    return torch.empty_like(x)
+
+
 def unknown_operator(self, x):
-    return torch.fake_quantize_per_tensor_affine(x, 0.1, 0, 0, 255)
+    return twice(x)
 
 
 @dataclass(frozen=True)
@@ -97,7 +107,7 @@ REFUSALS = {
     "view": Refusal(lambda: outer(changes_under_a_view), "MP607", "1", "another view is used afterwards"),
     "values": Refusal(lambda: outer(branches_on_values), "MP601", "1", "depends on values of tensors"),
     "operator": Refusal(
-        lambda: outer(unknown_operator), "MP602", "1", "aten.fake_quantize_per_tensor_affine.default"
+        lambda: outer(unknown_operator), "MP602", "1", "tests.twice.default"
     ),
     "script": Refusal(lambda: nn.Sequential(torch.jit.script(nn.Linear(4, 4))), "MP603", "0", "TorchScript"),
     "number out": Refusal(lambda: Inner(lambda self, x: (x, 3)), "MP609", "", "isn't a tensor"),
