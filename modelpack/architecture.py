@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from modelpack.comparison import Comparison
 from modelpack.dims import Dim
 from modelpack.dtypes import DType
 from modelpack.layers.base import LayerType
@@ -198,6 +199,8 @@ class Architecture:
     blocks: Mapping[str, Block] = field(default_factory=dict[str, Block])
     dtype: DType = DType.FLOAT32
     modes: tuple[str, ...] = ("train", "eval")
+    requires: tuple[Comparison, ...] = ()
+    """what must hold between its free dimensions for it to be run"""
     file: str = field(default="<text>", compare=False)
     """what problems call the document"""
 

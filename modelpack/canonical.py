@@ -8,16 +8,26 @@ outputs  None where they are the last node's
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
 from modelpack.architecture import ARGUMENT_KINDS, Apply, Architecture, Block, Call, Node, Structure, Use
+from modelpack.comparison import Comparison
 from modelpack.layers.base import Port
 from modelpack.layers.kinds import Literal
 from modelpack.layers.stateful import EitherMode
 
-__all__ = ["INDEX", "LAST", "action_of", "canonical", "canonical_block", "implied_inputs", "ports_of"]
+__all__ = [
+    "INDEX",
+    "LAST",
+    "action_of",
+    "canonical",
+    "canonical_block",
+    "canonical_requirements",
+    "implied_inputs",
+    "ports_of",
+]
 
 INDEX = re.compile("0|[1-9][0-9]{0,5}")
 """A position in a list or a copy's number, as references and names write it, up to `LAST`."""
@@ -31,7 +41,13 @@ def canonical(architecture: Architecture) -> Architecture:
         architecture,
         main=canonical_block(architecture.main, blocks),
         blocks={name: canonical_block(block, blocks) for name, block in blocks.items()},
+        requires=canonical_requirements(architecture.requires),
     )
+
+
+def canonical_requirements(requires: Iterable[Comparison]) -> tuple[Comparison, ...]:
+    """Each once, in order of its text."""
+    return tuple(sorted(set(requires), key=str))
 
 
 def canonical_block(block: Block, blocks: Mapping[str, Block]) -> Block:

@@ -69,6 +69,7 @@ CODES: dict[str, str] = {
     "MP220": "unknown dimension or argument",
     "MP221": "unknown initialiser",
     "MP222": "initialiser with a wrong argument",
+    "MP223": "a requirement that is no comparison",
     # 3xx: the network: wiring, shapes, dtypes
     "MP302": "an input lacks an axis or has too many",
     "MP303": "a setting differs from the axis that it describes",
@@ -184,6 +185,7 @@ CODES: dict[str, str] = {
     "MP617": "free axes that aren't what dynamic= says",
     # 7xx: building and running in a backend
     "MP701": "an input isn't as the network declares it",
+    "MP702": "sizes that the network doesn't allow",
     "MP710": "a name that a submodule or tensor can't have",
     "MP711": "a type that the backend can't run",
     "MP712": "a setting that the backend can't change while running",

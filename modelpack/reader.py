@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from modelpack import source
@@ -16,11 +16,13 @@ from modelpack.architecture import (
     Node,
     RawTensor,
 )
-from modelpack.canonical import canonical_block
+from modelpack.canonical import canonical_block, canonical_requirements
 from modelpack.collector import collector_paused
+from modelpack.comparison import Comparison, parse_comparison
 from modelpack.dims import Dim, Expr
 from modelpack.dtypes import DType
 from modelpack.errors import ArchitectureError, Problem, raise_if_any
+from modelpack.expressions import ExpressionError
 from modelpack.layers import BUILTIN, LayerType
 from modelpack.layers.kinds import Integer, Literal
 from modelpack.layers.rules import MOST_AXES
@@ -37,6 +39,7 @@ _TOP = (
     "modes",
     "imports",
     "inputs",
+    "requires",
     "parameters",
     "buffers",
     "blocks",
@@ -122,6 +125,7 @@ class _Reader:
             blocks={name: canonical_block(block, blocks) for name, block in blocks.items()},
             dtype=(self._dtype(dtype, "dtype") if dtype else None) or DType.FLOAT32,
             modes=self._modes(top),
+            requires=canonical_requirements(self._requires(top)),
             file=self.problems.file,
         )
 
@@ -164,6 +168,18 @@ class _Reader:
             self.problems.add("MP204", "must be [train, eval], [eval] or [train]", _at(value), "modes")
             return ("train", "eval")
         return modes
+
+    def _requires(self, top: source.Mapping) -> Iterator[Comparison]:
+        value = top.entries.get("requires")
+        items = self.problems.sequence(value, "requires") if value else None
+        for item in items.items if items else ():
+            text = self.problems.text(item, "requires")
+            if text is None:
+                continue
+            try:
+                yield parse_comparison(text, _at(item))
+            except ExpressionError as error:
+                self.problems.add("MP223", str(error), _at(item), "requires")
 
     def _blocks(self, top: source.Mapping) -> dict[str, Block]:
         value = top.entries.get("blocks")

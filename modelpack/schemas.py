@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from modelpack.canonical import ARGUMENT_KINDS, LAST
+from modelpack.comparison import COMPARISON
 from modelpack.dims import Expr
 from modelpack.dtypes import DType
 from modelpack.layers.base import PARAMETER_DTYPE, LayerType, Setting
@@ -41,6 +42,8 @@ def architecture_schema(types: Mapping[str, LayerType]) -> Schema:
             "enum": [["train", "eval"], ["eval"], ["train"]],
             "description": "the modes that it runs in",
         },
+        "requires": _list({"type": "string", "pattern": _whole(COMPARISON)})
+        | {"description": "what must hold between free dimensions: `height % 32 == 0`, `length > 1`"},
         "blocks": _named(_ref("block"), NAME) | {"description": "templates that `use` makes submodules of"},
         **_body(),
     }

@@ -68,6 +68,7 @@ class _Wirer:
     def __init__(self, block: Block, architecture: Architecture, path: str, problems: Problems) -> None:
         self._block = block
         self._blocks = architecture.blocks
+        self._requires = architecture.requires if block is architecture.main else ()
         self._path = path
         self._problems = problems
         self._slots = {name: at for at, name in enumerate((*block.inputs, *block.tensors))}
@@ -133,6 +134,8 @@ class _Wirer:
             )
         for tensor in self._block.tensors.items():
             self._expressions(tensor[1].shape, tensor[1].place, f"parameters.{tensor[0]}", known)
+        for each in self._requires:
+            self._expressions((each.left, each.right), each.place, "requires", known | mentioned)
         return known | mentioned
 
     def _expressions(self, value: Literal, at: tuple[int, int] | None, path: str, known: set[str]) -> bool:

@@ -50,6 +50,7 @@ def _document(architecture: Architecture) -> Iterator[str]:
         yield f"modes: [{', '.join(architecture.modes)}]"
     main = architecture.main
     yield from _inputs(main)
+    yield from _requires(architecture)
     yield from _tensors(main)
     if architecture.blocks:
         yield "blocks:"
@@ -57,6 +58,17 @@ def _document(architecture: Architecture) -> Iterator[str]:
             yield f"  {_word(name)}:"
             yield from (f"    {line}" for line in _block(block))
     yield from _layers(main)
+
+
+def _requires(architecture: Architecture) -> Iterator[str]:
+    """One line, or one line a comparison where that is too long."""
+    words = [_word(str(each)) for each in architecture.requires]
+    line = _entry("requires", list(words))
+    if len(line) <= _WIDTH:
+        yield from [line] if words else []
+        return
+    yield "requires:"
+    yield from (f"  - {word}" for word in words)
 
 
 def _block(block: Block) -> Iterator[str]:

@@ -27,6 +27,7 @@ from modelpack.architecture import (
     Use,
 )
 from modelpack.canonical import canonical
+from modelpack.comparison import OPERATORS, Comparison
 from modelpack.dims import Expr, evaluate, symbol, symbols
 from modelpack.dtypes import DType
 from modelpack.layers import BUILTIN, LayerType
@@ -192,7 +193,8 @@ def networks(draw: st.DrawFn, types: tuple[LayerType, ...] | None = None, longes
     last = [name for name in specs if name.split(".")[0] == nodes[-1].name]
     outputs: Structure = last[0] if len(last) == 1 else tuple(last)
     main = Block({"x": InputSpec(start.dtype, start.shape)}, tuple(nodes), outputs)
-    return canonical(Architecture("random", main))
+    batches = Comparison(symbol("batch"), "<", max(sizes["batch"] for sizes in SIZES) + 1)
+    return canonical(Architecture("random", main, requires=draw(st.sampled_from([(), (batches,)]))))
 
 
 @st.composite
@@ -285,6 +287,12 @@ def _small(spec: TensorSpec) -> bool:
 DIMS = st.one_of(
     st.integers(0, 9),
     st.sampled_from([symbol("batch"), symbol("batch") * 2 + 1, (symbol("h") + 1) // 2, symbol("$n") * 4]),
+)
+COMPARISONS = st.builds(
+    Comparison,
+    DIMS.filter(lambda dim: isinstance(dim, Expr)),
+    st.sampled_from(sorted(OPERATORS)),
+    DIMS,
 )
 _INPUTS = st.recursive(
     st.builds(
@@ -408,5 +416,6 @@ def documents(draw: st.DrawFn) -> Architecture:
             blocks=blocks,
             dtype=draw(st.sampled_from(DType)),
             modes=draw(st.sampled_from([("train", "eval"), ("eval",), ("train",)])),
+            requires=tuple(draw(st.lists(COMPARISONS, max_size=3))),
         )
     )

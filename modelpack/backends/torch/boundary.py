@@ -10,13 +10,14 @@ import torch
 
 from modelpack.backends.torch.dtypes import to_torch
 from modelpack.backends.torch.symbolic import Environment, compile_dim
+from modelpack.comparison import OPERATORS, Comparison
 from modelpack.dims import Dim, Symbol, symbols
 from modelpack.dtypes import Kind
 from modelpack.errors import BuildError, Problem
 from modelpack.network import Specs
 from modelpack.tensors import TensorSpec
 
-__all__ = ["Check", "checks_of", "run_checks"]
+__all__ = ["Check", "Requirement", "checks_of", "requirements_of", "run_checks"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,8 +53,35 @@ def checks_of(inputs: Mapping[str, Specs]) -> tuple[Check, ...]:
     return tuple(found)
 
 
-def run_checks(checks: tuple[Check, ...], values: Sequence[Any]) -> None:
-    """Raises BuildError (MP701) naming the input where one isn't as declared."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Requirement:
+    """A comparison that the sizes must satisfy."""
+
+    text: str
+    names: tuple[str, ...]
+    holds: Callable[[Any, Any], Any]
+    left: Callable[[Environment], Any]
+    right: Callable[[Environment], Any]
+
+
+def requirements_of(requires: Sequence[Comparison]) -> tuple[Requirement, ...]:
+    """What is checked of the free dimensions."""
+    return tuple(
+        Requirement(
+            str(each),
+            tuple(sorted(each.names)),
+            OPERATORS[each.operator],
+            compile_dim(each.left),
+            compile_dim(each.right),
+        )
+        for each in requires
+    )
+
+
+def run_checks(
+    checks: tuple[Check, ...], values: Sequence[Any], requirements: tuple[Requirement, ...] = ()
+) -> None:
+    """Raises BuildError: MP701 an input isn't as declared, MP702 their sizes break a requirement."""
     bound: dict[str, Any] = {}
     for check in checks:
         tensor = values[check.input]
@@ -80,6 +108,25 @@ def run_checks(checks: tuple[Check, ...], values: Sequence[Any]) -> None:
     for check in checks:
         if check.sizes.derived:
             _run_derived(check, values, bound)
+    for each in requirements:
+        if not _holds(each, bound):
+            _refuse_sizes(each, bound)
+
+
+def _holds(requirement: Requirement, bound: Environment) -> bool:
+    try:
+        # Capture takes what is decided in this file for a decision of the model: so a network that was loaded keeps it.
+        return bool(requirement.holds(requirement.left(bound), requirement.right(bound)))
+    except ZeroDivisionError:
+        return False
+
+
+def _refuse_sizes(requirement: Requirement, bound: Environment) -> NoReturn:
+    told = ", ".join(f"{name} is {bound[name]}" for name in requirement.names)
+    hint = "the network was captured at sizes where it holds; what the original does at others was not saved"
+    raise BuildError(
+        Problem("MP702", f"the network requires {requirement.text}, but {told}", path="inputs", hint=hint)
+    )
 
 
 def _run_derived(check: Check, values: Sequence[Any], bound: Environment) -> None:

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from modelpack.backends.torch.bindings import ROWS
+from modelpack.backends.torch.boundary import requirements_of
 from modelpack.backends.torch.dtypes import to_torch
 from modelpack.backends.torch.fill import empty
 from modelpack.backends.torch.modules import make
@@ -46,8 +47,11 @@ def build(
     builder = _Builder(rows, empty(network, device) if tensors is None else tensors)
     module = builder.block(network.main, "", outermost=True)
     modes = network.architecture.modes
+    if isinstance(module, BlockModule):
+        # The outermost block's class is its own.
+        type(module)._requirements = requirements_of(network.architecture.requires)
     if isinstance(module, BlockModule) and modes != module._modes:
-        type(module)._modes = modes  # the outermost block's class is its own
+        type(module)._modes = modes
         return module.train("train" in modes)
     # Modules come in train mode, unless told: what is frozen must not, whatever it was copied from.
     return module.train() if builder.has_frozen else module

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import torch
 from torch import nn
 
-from modelpack.backends.torch.boundary import run_checks
+from modelpack.backends.torch.boundary import Requirement, run_checks
 from modelpack.backends.torch.program import DEVICE, Action, Program
 from modelpack.errors import BuildError, Problem
 
@@ -33,6 +33,8 @@ class BlockModule(nn.Module):
     """the ways to submodules that stay in eval mode"""
     _modes: ClassVar[tuple[str, ...]] = ("train", "eval")
     """those that the architecture carries; only of the outermost"""
+    _requirements: ClassVar[tuple[Requirement, ...]] = ()
+    """of the whole network; only of the outermost"""
     _switches: ClassVar[tuple[tuple[tuple[str, ...], tuple[dict[str, Any], dict[str, Any]]], ...]] = ()
     """the ways to submodules with settings that differ by mode: their attributes in eval and in train mode"""
 
@@ -41,14 +43,15 @@ class BlockModule(nn.Module):
 
         Raises:
             TypeError: an input is missing, unknown or given twice.
-            BuildError: MP701 an input isn't as declared (at the outermost block only).
+            BuildError: MP701 an input isn't as declared, MP702 the sizes aren't such as the network requires (at the outermost
+                block only).
         """
         program = self._program
         values = (
             list(args) if len(args) == len(program.inputs) and not kwargs else _bind(program, args, kwargs)
         )
         if program.checks:
-            run_checks(program.checks, values)
+            run_checks(program.checks, values, self._requirements)
         environment = _environment(self, program, values, kwargs)
         for way in program.raw:
             values.append(getattr(descend(self, way[:-1]), way[-1]))
