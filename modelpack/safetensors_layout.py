@@ -22,9 +22,10 @@ from modelpack.limits import Limits
 from modelpack.safetensors_header import byte_size, name_fault
 from modelpack.strict_json import refuse
 
-__all__ = ["Part", "Pieces", "TensorData", "lay_out", "pieces_of", "shards"]
+__all__ = ["ALIGNMENT", "Part", "Pieces", "TensorData", "lay_out", "pieces_of", "shards"]
 
 ALIGNMENT = 64
+"""What torch and others give memory of their own; see spec/decisions/alignment.md."""
 
 Pieces = bytes | memoryview | Callable[[], Iterable[bytes | memoryview]]
 """Bytes (C-contiguous), or a function that gives them in order, called when they are due: so a tensor that

@@ -4,7 +4,7 @@
     Weights.of(windows, limits) -> Weights         one or several files (shards), read as one table
     weights[name] -> LazyTensor                    .dtype .shape .size; .read() .numpy() .digest()
     weights.map() -> {name: memoryview}            private writable mapping of the files, no copy
-    weights.load() -> {name: memoryview}           the same, copied
+    weights.load() -> {name: memoryview}           copied, each to a multiple of 64
 
 Nothing but headers is read before a tensor is asked for. Data is little-endian, as safetensors says.
 """
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import mmap
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from modelpack.errors import PackError, Problem
 from modelpack.files import open_regular
 from modelpack.limits import Limits
 from modelpack.safetensors_header import Table, TensorInfo, read_table
+from modelpack.safetensors_layout import ALIGNMENT
 from modelpack.strict_json import refuse
 from modelpack.window import Window
 
@@ -156,25 +158,33 @@ class Weights:
 
     def map(self) -> dict[str, memoryview]:
         """Each tensor's bytes in a private writable mapping of its file: no copy, and no data read before it
-        is touched.
+        is touched. A tensor is at a multiple of 64 where it's at one in the file.
 
         The views keep their mapping alive, also after the files are closed. See `Window.map` on truncated
         files.
         """
-        return self._spans([file.window.map() for file in self.files])
+        views: dict[str, memoryview] = {}
+        for file in self.files:
+            mapped = file.window.map()
+            views.update((info.name, mapped[info.start : info.stop]) for info in file.table.tensors)
+        return views
 
     def load(self) -> dict[str, memoryview]:
-        """Each tensor's bytes, copied to memory: for files that may be truncated or rewritten in place
-        meanwhile.
-        """
-        return self._spans([file.window.load() for file in self.files])
+        """Each tensor's bytes, copied to memory at a multiple of 64, wherever it is in the file: for files that
+        may be truncated or rewritten in place meanwhile.
 
-    def _spans(self, views: Sequence[memoryview]) -> dict[str, memoryview]:
-        return {
-            info.name: view[info.start : info.stop]
-            for file, view in zip(self.files, views, strict=True)
-            for info in file.table.tensors
-        }
+        Raises:
+            PackError: MP508 a file was truncated since it was opened.
+        """
+        room = sum(_padded(tensor.size) for tensor in self.tensors.values())
+        block = memoryview(mmap.mmap(-1, max(room, 1), access=mmap.ACCESS_COPY))
+        views: dict[str, memoryview] = {}
+        start = 0
+        for name, tensor in self.tensors.items():
+            views[name] = block[start : start + tensor.size]
+            tensor.window.read_into(tensor.info.start, views[name])
+            start += _padded(tensor.size)
+        return views
 
     def close(self) -> None:
         """Close the files; mapped tensors stay."""
@@ -211,6 +221,10 @@ _ML_DTYPES = {
     DType.BFLOAT16, DType.FLOAT8_E5M2, DType.FLOAT8_E4M3FN, DType.FLOAT8_E5M2FNUZ, DType.FLOAT8_E4M3FNUZ,
     DType.FLOAT8_E8M0FNU,
 }  # fmt: skip
+
+
+def _padded(size: int) -> int:
+    return size + -size % ALIGNMENT
 
 
 def _to_numpy(tensor: LazyTensor) -> numpy.ndarray[Any, Any]:

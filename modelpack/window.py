@@ -74,9 +74,3 @@ class Window:
         skipped = self.offset - begin
         mapped = mmap.mmap(self.file.fileno(), skipped + self.size, access=mmap.ACCESS_COPY, offset=begin)
         return memoryview(mapped)[skipped:]
-
-    def load(self) -> memoryview:
-        """The whole span, copied to memory of its own (page-aligned, writable)."""
-        view = memoryview(mmap.mmap(-1, max(self.size, 1)))[: self.size]
-        self.read_into(0, view)
-        return view

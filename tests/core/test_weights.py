@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from pathlib import Path
 
 import blake3
@@ -76,6 +77,20 @@ def test_tensors_are_aligned(entries: list[TensorData]) -> None:
             assert info.start % (info.dtype.bits // 8) == 0
 
 
+def test_the_order_of_a_file() -> None:
+    """Multiples of 64 bytes first, then by element size; equals stay in the order given. No byte is between them."""
+    entries = [
+        tensor("flags", DType.BOOL, (7,)), tensor("bias", DType.FLOAT32, (3,)), tensor("weight", DType.BFLOAT16, (32, 3)),
+        tensor("steps", DType.INT64, ()), tensor("gain", DType.FLOAT32, (5,)), tensor("table", DType.FLOAT64, (8,)),
+    ]  # fmt: skip
+    data = written(entries)
+    table = read_table(lambda start, stop: data[start:stop], len(data), "weights", Limits())
+    found = [(info.name, info.start - table.data_start) for info in table.tensors]
+    assert found == [
+        ("weight", 0), ("table", 192), ("steps", 256), ("bias", 264), ("gain", 276), ("flags", 296),
+    ]  # fmt: skip
+
+
 def test_the_same_tensors_give_the_same_bytes() -> None:
     assert written(some_tensors()) == written(some_tensors())
 
@@ -122,6 +137,32 @@ def test_lazy_tensors(tmp_path: Path) -> None:
     assert bytes(mapped["steps"]) == entries[0].data  # closed, yet still mapped
     with pytest.raises(ValueError, match="closed"):
         weights["steps"].read()
+
+
+@given(tensors())
+def test_what_is_copied_is_aligned_wherever_it_lies(entries: list[TensorData]) -> None:
+    data = written(entries)
+    size = int.from_bytes(data[:8], "little") + 8
+    data = (size).to_bytes(8, "little") + data[8:size] + b" " * 8 + data[size:]  # a header of 8 bytes more
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        with open_weights(file.name) as weights:
+            copies = weights.load()
+    assert {name: bytes(view) for name, view in copies.items()} == {each.name: each.data for each in entries}
+    assert all(numpy.frombuffer(view, "u1").ctypes.data % 64 == 0 for view in copies.values() if len(view))
+
+
+def test_a_forked_process_has_copies_of_its_own(tmp_path: Path) -> None:
+    with opened(tmp_path / "w", written(some_tensors())) as weights:
+        view = weights.load()["fc.weight"]
+    before = bytes(view)
+    child = os.fork()
+    if child == 0:
+        view[:4] = bytes(4) if before[:4] != bytes(4) else b"\1\1\1\1"
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    assert bytes(view) == before
 
 
 def test_a_mapping_is_private(tmp_path: Path) -> None:

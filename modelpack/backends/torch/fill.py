@@ -1,4 +1,4 @@
-"""Network x weights -> its tensors: mapped from the file without a copy, for `build` to put in place."""
+"""Network x weights -> its tensors: mapped from the file where they lie as torch would have them, for `build` to put in place."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from modelpack.errors import BuildError, Problem
 from modelpack.match import stored_names
 from modelpack.network import Network, TensorEntry
 from modelpack.safetensors_header import TensorInfo
+from modelpack.safetensors_layout import ALIGNMENT
 from modelpack.weights import Weights
 
-__all__ = ["empty", "fill"]
+__all__ = ["aligned", "empty", "fill"]
 
 
 def fill(
@@ -28,7 +29,8 @@ def fill(
     """Every tensor of `network` by its full name, with its values from `weights`, non-persistent buffers included.
 
     The tensors are views of one private mapping of each weight file: nothing is read before it's used, and what training changes
-    stays in this process. With `copy` they are read into memory at once, and the file may change afterwards. `device` moves them,
+    stays in this process. Only those that aren't at a multiple of 64 bytes in the file are copied at once, each by itself
+    (see `aligned`). With `copy` all are read into memory at once, and the file may change afterwards. `device` moves them,
     `dtype` converts those of floating point (as `nn.Module.to` does). Tied tensors are one.
 
     Raises:
@@ -45,7 +47,7 @@ def fill(
         tensor = _view(stored[entry.name].info, spans[entry.name], entry, torch_dtype)
         if dtype is not None and (tensor.is_floating_point() or tensor.is_complex()):
             tensor = tensor.to(dtype)
-        return tensor if device is None else tensor.to(device)
+        return aligned(tensor if device is None else tensor.to(device))
 
     return _tensors(network, value)
 
@@ -57,6 +59,13 @@ def empty(network: Network, device: torch.device | str) -> dict[str, torch.Tenso
         BuildError: MP713 torch lacks a dtype.
     """
     return _tensors(network, lambda entry, dtype: torch.empty(entry.shape, dtype=dtype, device=device))
+
+
+def aligned(tensor: torch.Tensor) -> torch.Tensor:
+    """`tensor`, or a copy where torch would have put it: vectorised kernels take the elements before a boundary by themselves, so
+    that sums round in another way (`mv` does on x86).
+    """
+    return tensor if tensor.data_ptr() % ALIGNMENT == 0 else tensor.clone()
 
 
 def _tensors(
