@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
+from torch import nn
 
-from modelpack.errors import BuildError
+from modelpack.architecture import Architecture
+from modelpack.backends.torch.load import load
+from modelpack.backends.torch.save import save
+from modelpack.errors import BuildError, CaptureError, CaptureWarning
+from modelpack.reader import read
 from tests.torch.networks import built
 
 TEXT = """
@@ -70,3 +77,84 @@ def test_compiled_for_any_size_it_still_refuses() -> None:
         assert torch.equal(compiled(x), module(x))
     with pytest.raises(BuildError, match="height is 10"):  # told outside of a graph, so not with fullgraph
         torch.compile(module, dynamic=True, backend="eager")(torch.randn(1, 10, 5))
+
+
+class Padded(nn.Module):
+    """As models of windows do: another way for heights that don't divide."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * 2 if x.shape[2] % 4 == 0 else x * 3
+
+
+class Short(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.flip(2) if x.shape[2] > 5 else x
+
+
+class InTraining(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * 2 if self.training and x.shape[0] > 1 else x
+
+
+class AskedBefore(nn.Module):
+    """torch's convolution wants to know whether it's a batch of one as well; that doesn't take away the model's own question."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.conv(x)
+        return x * 2 if x.shape[0] > 1 else x
+
+
+def saved(model: nn.Module, path: Path, *shape: int) -> Architecture:
+    save(model, path, (torch.randn(shape),))
+    return read((path / "architecture.yaml").read_text())
+
+
+def test_a_decision_of_the_model_is_required(tmp_path: Path) -> None:
+    saved(Padded(), tmp_path / "p", 2, 3, 8, 6)
+    assert "requires: ['height % 4 == 0']" in (tmp_path / "p/architecture.yaml").read_text()
+    module = load(tmp_path / "p")
+    for height in (12, 16):
+        x = torch.randn(2, 3, height, 5)
+        assert torch.equal(module(x), Padded()(x))
+    with pytest.raises(BuildError) as caught:
+        module(torch.randn(2, 3, 10, 6))
+    assert caught.value.problems[0].code == "MP702"
+
+
+@pytest.mark.parametrize(
+    ("model", "shape", "expected"),
+    [
+        (Padded(), (2, 3, 7, 6), ["height % 4 != 0"]),
+        (Short(), (2, 3, 8, 6), ["height > 5"]),
+        (Short(), (2, 3, 4, 6), ["height <= 5"]),
+        (InTraining(), (2, 3, 4, 6), ["batch > 1"]),
+        (AskedBefore(), (2, 3, 4, 6), ["batch > 1"]),
+        (nn.Conv2d(3, 3, 3, padding=1), (2, 3, 4, 6), []),
+    ],
+)
+def test_what_is_required(model: nn.Module, shape: tuple[int, ...], expected: list[str], tmp_path) -> None:
+    assert list(map(str, saved(model, tmp_path / "p", *shape).requires)) == expected
+
+
+def test_what_a_loaded_network_requires_is_saved_again(tmp_path: Path) -> None:
+    first = saved(Padded(), tmp_path / "p", 2, 3, 8, 6)
+    again = saved(load(tmp_path / "p"), tmp_path / "q", 2, 3, 8, 6)
+    assert again.requires == first.requires != ()
+
+
+class Ratio(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * 2 if x.shape[2] / 3 < 3.5 else x
+
+
+def test_a_decision_that_no_comparison_says_fixes_the_size(tmp_path: Path) -> None:
+    with pytest.warns(CaptureWarning, match="captured with height fixed: .*MP618"):
+        found = saved(Ratio(), tmp_path / "p", 2, 3, 8, 6)
+    assert found.main.inputs["x"].shape[2] == 8
+    assert found.requires == ()
+    with pytest.raises(CaptureError, match="MP618"):
+        save(Ratio(), tmp_path / "q", (torch.randn(2, 3, 8, 6),), dynamic={"x": {2: "height"}})

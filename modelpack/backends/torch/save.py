@@ -13,8 +13,8 @@ from torch import nn
 
 from modelpack.backends.torch.capture import Captured, capture
 from modelpack.backends.torch.capture.failures import failure
-from modelpack.backends.torch.capture.free import Dynamic
-from modelpack.backends.torch.capture.verify import NotFree, Tolerance, Verified, verify
+from modelpack.backends.torch.capture.free import Dynamic, NotFree
+from modelpack.backends.torch.capture.verify import Tolerance, Verified, verify
 from modelpack.backends.torch.dtypes import from_torch
 from modelpack.errors import CaptureWarning
 from modelpack.manifest import Manifest
@@ -92,8 +92,8 @@ def _proved(
     """Captured and compared; a dimension at whose other sizes the model does something else is fixed, with a warning."""
     fixed: frozenset[tuple[str, int]] = frozenset()
     while True:
-        captured = capture(model, args, kwargs, name=name, dynamic=dynamic, fixed=fixed)
         try:
+            captured = capture(model, args, kwargs, name=name, dynamic=dynamic, fixed=fixed)
             return captured, verify(captured, model, args, kwargs, tolerance)
         except NotFree as found:
             if dynamic is not None or found.axes <= fixed:

@@ -18,11 +18,14 @@ from modelpack.backends.torch.capture.free import Dynamic, Wishes, free_names, n
 from modelpack.backends.torch.capture.layers import as_layer, ports_of_result
 from modelpack.backends.torch.capture.modes import Difference, OneMode, join
 from modelpack.backends.torch.capture.regions import program_of
+from modelpack.backends.torch.capture.requirements import required
 from modelpack.backends.torch.capture.stand_ins import stand_in
 from modelpack.backends.torch.capture.state import State, refuse_what_is_hidden, state_of
 from modelpack.backends.torch.capture.tracing import Trace, arguments_of, mode_of, trace
 from modelpack.backends.torch.capture.tried import Axis, Tried, try_sizes
 from modelpack.backends.torch.capture.values import Constant, Described, Opaque, tensors_of
+from modelpack.canonical import canonical
+from modelpack.comparison import Comparison
 from modelpack.errors import CaptureError, CaptureWarning
 from modelpack.templates import fold
 
@@ -54,6 +57,7 @@ def capture(
 
     Raises:
         CaptureError: with the module, the line of its source and the way out, where the model can't be carried exactly.
+        NotFree: axes that have to be `fixed`, as no comparison says what its code decides on their sizes.
     """
     refuse_what_is_hidden(model)
     state = state_of(model)
@@ -115,6 +119,7 @@ class _InMode:
 
     _emitter: Emitter
     _name: str
+    _requires: tuple[Comparison, ...]
     _made: OneMode | None = None
 
     @property
@@ -128,7 +133,8 @@ class _InMode:
 
     def emitted(self) -> OneMode:
         if self._made is None:
-            self._made = OneMode(self._emitter.architecture(self._name), dict(self._emitter.constants))
+            architecture = replace(self._emitter.architecture(self._name), requires=self._requires)
+            self._made = OneMode(canonical(architecture), dict(self._emitter.constants))
         return self._made
 
 
@@ -149,7 +155,10 @@ class _Run:
             self._refuse_stubborn_modules(training)
             traced, wishes = self._traced()
         program = program_of(traced)
-        return _InMode(Emitter(program, self.state, free_names(program, wishes)), self.name)
+        free = free_names(program, wishes)
+        return _InMode(
+            Emitter(program, self.state, free), self.name, required(traced.decisions, free, program)
+        )
 
     def _refuse_stubborn_modules(self, training: bool) -> None:
         for path, module in self.model.named_modules():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path, PurePath
@@ -15,10 +16,10 @@ from modelpack.errors import CaptureError, Problem
 if TYPE_CHECKING:
     from modelpack.backends.torch.capture.tracing import ModuleCall
 
-__all__ = ["failure", "source_line", "told_by_export"]
+__all__ = ["failure", "is_the_users", "source_line", "told_by_export"]
 
 _FRAME = re.compile(r'File "([^"]+)", line (\d+), in [^\n]*\n\s*([^\n]*)')
-_NOT_THE_USERS = (str(Path(torch.__file__).parent), str(Path(__file__).parents[3]))
+_NOT_THE_USERS = (f"{Path(torch.__file__).parent}{os.sep}", f"{Path(__file__).parents[3]}{os.sep}")
 
 
 def failure(
@@ -29,10 +30,15 @@ def failure(
     return CaptureError(Problem(code, f"{message} ({line})" if line else message, path=path, hint=hint))
 
 
+def is_the_users(file: str) -> bool:
+    """Whether the source of code is neither torch's nor ours."""
+    return not file.startswith(_NOT_THE_USERS)
+
+
 def source_line(trace: str | None) -> str | None:
     """The innermost line of a stack trace that is neither torch's nor ours: ``net.py:12: y += x``. Folders stay private."""
     for file, line, code in reversed(_FRAME.findall(trace or "")):
-        if not file.startswith(_NOT_THE_USERS):
+        if is_the_users(file):
             return f"{PurePath(file).name}:{line}: {code.strip()}"
     return None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +13,21 @@ from modelpack.backends.torch.capture.failures import failure
 from modelpack.backends.torch.capture.regions import Program
 from modelpack.backends.torch.capture.sizes import FreeNames, axis_name
 from modelpack.backends.torch.capture.values import Described, Mark
+from modelpack.errors import CaptureError
 
-__all__ = ["Dynamic", "Wishes", "free_names", "named_marks"]
+__all__ = ["Dynamic", "NotFree", "Wishes", "axes_with", "free_names", "named_marks"]
 
 Dynamic = Mapping[str, Mapping[int, str]]
 """Input (`ids`, `pair.0` of a nested one) -> free axis -> its name."""
+
+
+class NotFree(Exception):  # noqa: N818  (not an error: what has to be fixed for the captured network to be right)
+    """At other sizes of these dimensions the model takes, or may take, another way than at the example's; `error` says in what
+    it shows."""
+
+    def __init__(self, names: frozenset[str], axes: frozenset[tuple[str, int]], error: CaptureError) -> None:
+        super().__init__(str(error))
+        self.names, self.axes, self.error = names, axes, error
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +73,16 @@ def free_names(program: Program, wishes: Wishes) -> FreeNames:
                 told = (wishes.dynamic or {}).get(name, {}).get(axis)
                 _name(free, size.node.expr, told, name, axis, tensor)
     return free
+
+
+def axes_with(program: Program, symbols: Collection[Any]) -> frozenset[tuple[str, int]]:
+    """The axes of inputs, by their names, whose sizes depend on these symbols."""
+    return frozenset(
+        (name, axis)
+        for name, mark in named_marks(program.root.call.arguments)
+        for axis, size in enumerate(program.root.entered(mark.index).meta["val"].shape)
+        if isinstance(size, torch.SymInt) and not size.node.expr.free_symbols.isdisjoint(symbols)
+    )
 
 
 def named_marks(arguments: Mapping[str, Described]) -> list[tuple[str, Mark]]:

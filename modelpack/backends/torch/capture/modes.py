@@ -65,7 +65,8 @@ class _Joiner:
         bodies = check(self._given["eval"].architecture).main, check(self._given["train"].architecture).main
         main = self._block("", (evaluation.main, training.main), bodies)
         blocks = {name: block for name, (_, block) in self._definitions.items()}
-        return canonical(replace(evaluation, main=main, blocks=blocks))
+        requires = (*evaluation.requires, *training.requires)
+        return canonical(replace(evaluation, main=main, blocks=blocks, requires=requires))
 
     # ---------------------------------------------------------------------------------------------- blocks
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import torch
 from torch import nn
 from torch.func import functional_call
 
-from modelpack.architecture import Inputs, InputSpec
+from modelpack.architecture import Architecture, Inputs, InputSpec
 from modelpack.backends.torch.capture.free import named_marks
 from modelpack.backends.torch.capture.tracing import arguments_of, mode_of
 from modelpack.backends.torch.capture.values import map_tensors, opened, tensors_of
@@ -39,12 +40,14 @@ def run_with_buffers(
 
 
 class Probe:
-    """A model with its example inputs, and what an architecture says of their shapes."""
+    """A model with its example inputs, and what an architecture says of their sizes: what it forbids isn't tried."""
 
     def __init__(
-        self, model: nn.Module, inputs: Mapping[str, Inputs], args: tuple[Any, ...], kwargs: dict[str, Any]
+        self, model: nn.Module, architecture: Architecture, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
         self._model = model
+        self._requires = architecture.requires
+        inputs = architecture.main.inputs
         self._given = args, kwargs
         named = named_marks(arguments_of(model, args, kwargs))
         specs = [spec for each in inputs.values() for spec in _leaves(each)]
@@ -94,10 +97,19 @@ class Probe:
     def _tries(self) -> Iterator[tuple[frozenset[str], dict[str, int]]]:
         """One dimension at a time, one more (an odd size takes other ways than an even one) and twice as many, then all."""
         for name, size in self.example.items():
-            for other in (size + 1, 2 * size):
-                yield frozenset({name}), {**self.example, name: other}
-        if len(self.example) > 1:
-            yield frozenset(self.example), {name: 2 * size for name, size in self.example.items()}
+            usual = [{**self.example, name: other} for other in (size + 1, 2 * size)]
+            others = (
+                {**self.example, name: other}
+                for other in (*range(size + 2, 4 * size), *range(size - 1, 0, -1))
+            )
+            for sizes in list(filter(self._allowed, usual)) or islice(filter(self._allowed, others), 1):
+                yield frozenset({name}), sizes
+        twice = {name: 2 * size for name, size in self.example.items()}
+        if len(self.example) > 1 and self._allowed(twice):
+            yield frozenset(self.example), twice
+
+    def _allowed(self, sizes: Mapping[str, int]) -> bool:
+        return all(each.holds(sizes) for each in self._requires)
 
     def _runs(self, sizes: Mapping[str, int]) -> bool:
         try:

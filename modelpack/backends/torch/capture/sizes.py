@@ -51,10 +51,11 @@ class FreeNames:
         if isinstance(size, int):
             return int(size)
         if isinstance(size, torch.SymInt):
-            return self._expression(size.node.expr)
+            return self.expression(size.node.expr)
         raise SizeError(f"{size} is not an integer")
 
-    def _expression(self, expression: Any) -> Dim:
+    def expression(self, expression: Any) -> Dim:
+        """The same for an expression of sympy."""
         if expression.is_Integer:
             return int(expression)
         if expression.is_Symbol:
@@ -62,18 +63,18 @@ class FreeNames:
                 raise SizeError(f"{expression} depends on values of tensors")
             return symbol(self.names[expression])
         if expression.is_Add or expression.is_Mul:
-            parts = [self._expression(each) for each in expression.args]
+            parts = [self.expression(each) for each in expression.args]
             total = parts[0]
             for part in parts[1:]:
                 total = total + part if expression.is_Add else total * part
             return total
         if expression.is_Pow and expression.args[1].is_Integer and expression.args[1] > 0:
-            base, power = self._expression(expression.args[0]), int(expression.args[1])
-            return base if power == 1 else base * self._expression(expression.args[0] ** (power - 1))
+            base, power = self.expression(expression.args[0]), int(expression.args[1])
+            return base if power == 1 else base * self.expression(expression.args[0] ** (power - 1))
         function = _FUNCTIONS.get(type(expression).__name__)
         if function is None:
             raise SizeError(f"{expression} is not integer arithmetic")
-        parts = [self._expression(each) for each in expression.args]
+        parts = [self.expression(each) for each in expression.args]
         total = parts[0]
         for part in parts[1:]:
             total = FUNCTIONS[function](total, part)

@@ -30,6 +30,7 @@ from torch.export import Dim, ExportedProgram
 from torch.fx.node import has_side_effect
 from torch.overrides import TorchFunctionMode
 
+from modelpack.backends.torch.capture.decisions import Decision, watching_decisions
 from modelpack.backends.torch.capture.failures import failure, told_by_export
 from modelpack.backends.torch.capture.reparametrized import without_hooks
 from modelpack.backends.torch.capture.values import Described, describe, map_tensors, opened, tensors_of
@@ -91,6 +92,8 @@ class Trace:
     calls: Sequence[ModuleCall]
     inputs: Sequence[torch.Tensor]
     """the real tensors that it was traced with, in the order of the marks of the first call"""
+    decisions: Sequence[Decision]
+    """what its own code decided on sizes"""
 
 
 def arguments_of(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Described]:
@@ -279,6 +282,7 @@ def trace(
         _as_when_run(),
         warnings.catch_warnings(),
         _NewTensors(),
+        watching_decisions() as decisions,
     ):
         # Recurrent layers keep a list of their weights, which follows them through the trace and back.
         warnings.filterwarnings("ignore", message=r"The tensor attributes? [^ ]*_flat_weights\[")
@@ -291,7 +295,7 @@ def trace(
     for call in recorder.calls:
         if not call.finished:
             raise failure("MP601", "its forward was left by an exception that the model catches", call.path)
-    return Trace(program, recorder.calls, inputs)
+    return Trace(program, recorder.calls, inputs, decisions)
 
 
 @contextmanager

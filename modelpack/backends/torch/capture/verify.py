@@ -20,6 +20,7 @@ from modelpack.architecture import Architecture
 from modelpack.backends.torch.build import build
 from modelpack.backends.torch.capture.capture import Captured
 from modelpack.backends.torch.capture.failures import failure
+from modelpack.backends.torch.capture.free import NotFree
 from modelpack.backends.torch.capture.probing import Probe, run_once, run_with_buffers
 from modelpack.backends.torch.capture.values import tensors_of
 from modelpack.checker import check
@@ -28,7 +29,7 @@ from modelpack.network import Network
 from modelpack.reader import read
 from modelpack.writer import write
 
-__all__ = ["NotFree", "Tolerance", "Verified", "verify"]
+__all__ = ["Tolerance", "Verified", "verify"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +38,6 @@ class Tolerance:
 
     relative: float = 0.0
     absolute: float = 0.0
-
-
-class NotFree(Exception):  # noqa: N818  (not an error: what has to be fixed for the captured network to be right)
-    """At other sizes of these dimensions the model takes another way than at the example's; `error` says in what it shows."""
-
-    def __init__(self, names: frozenset[str], axes: frozenset[tuple[str, int]], error: CaptureError) -> None:
-        super().__init__(str(error))
-        self.names, self.axes, self.error = names, axes, error
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +68,7 @@ def verify(
     allowed = tolerance or Tolerance()
     beside = _Beside(captured, model, allowed)
     outputs = beside.compare(args, dict(kwargs), "the example inputs")
-    probe = Probe(model, captured.architecture.main.inputs, args, dict(kwargs))
+    probe = Probe(model, captured.architecture, args, dict(kwargs))
     stuck = probe.not_free()
     if stuck:
         error = failure("MP616", f"the model takes no other size of {', '.join(sorted(stuck))}")
