@@ -5,7 +5,9 @@ python -m benchmarks.zoo.saving library/name folder      -> net.modelpack, expec
 
 from __future__ import annotations
 
+import inspect
 import json
+import signal
 import sys
 import time
 import warnings
@@ -22,6 +24,8 @@ from benchmarks.zoo.cases import ZOO
 from benchmarks.zoo.observe import buffers_of, names_of, outputs_of, same, train_steps, trained_outputs
 
 _BATCH, _OTHER_BATCH = 2, 3
+_EXPORT_SECONDS = 120
+"""How long `torch.export` alone may take; with free windows (Swin) it reasons for many minutes."""
 
 
 def made(case: Case) -> nn.Module:
@@ -43,17 +47,23 @@ def export_seconds(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, An
         return type(value)(map(free, value)) if isinstance(value, tuple | list) else None
 
     start = time.perf_counter()
+    signal.signal(signal.SIGALRM, _too_long)
+    signal.alarm(_EXPORT_SECONDS)
     try:
         shapes = (tuple(map(free, args)), {name: free(each) for name, each in kwargs.items()})
         torch.export.export(model.eval(), args, kwargs, dynamic_shapes=_bound(model, *shapes), strict=False)
-    except Exception:  # what it can't follow has no time
+    except Exception:  # what it can't follow, or not in time, has no time
         return None
+    finally:
+        signal.alarm(0)
     return time.perf_counter() - start
 
 
-def _bound(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-    import inspect
+def _too_long(*_: Any) -> None:
+    raise TimeoutError
 
+
+def _bound(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
     return dict(inspect.signature(model.forward).bind(*args, **kwargs).arguments)
 
 

@@ -13,10 +13,12 @@ from torch import nn
 
 from modelpack.backends.torch.capture import Captured, capture
 from modelpack.backends.torch.capture.failures import failure
-from modelpack.backends.torch.capture.free import Dynamic, NotFree
+from modelpack.backends.torch.capture.free import Dynamic, NotFree, named_marks
+from modelpack.backends.torch.capture.tracing import arguments_of
+from modelpack.backends.torch.capture.values import tensors_of
 from modelpack.backends.torch.capture.verify import Tolerance, Verified, verify
 from modelpack.backends.torch.dtypes import from_torch
-from modelpack.errors import CaptureWarning
+from modelpack.errors import ArchitectureError, CaptureError, CaptureWarning, ModelpackError
 from modelpack.manifest import Manifest
 from modelpack.match import stored_names
 from modelpack.pack import TensorData, write_pack
@@ -89,18 +91,53 @@ def _proved(
     dynamic: Dynamic | None,
     tolerance: Tolerance | None,
 ) -> tuple[Captured, Verified]:
-    """Captured and compared; a dimension at whose other sizes the model does something else is fixed, with a warning."""
+    """Captured and compared.
+
+    Dimensions at whose other sizes the model does something else are fixed, with a warning; so are all but the batch, and
+    then all, where the sizes between can't be said.
+    """
     fixed: frozenset[tuple[str, int]] = frozenset()
+    told: list[str] = []
+    first: ModelpackError | None = None
     while True:
         try:
             captured = capture(model, args, kwargs, name=name, dynamic=dynamic, fixed=fixed)
-            return captured, verify(captured, model, args, kwargs, tolerance)
+            verified = verify(captured, model, args, kwargs, tolerance)
         except NotFree as found:
-            if dynamic is not None or found.axes <= fixed:
-                raise found.error from None
-            fixed |= found.axes
-            told = ", ".join(sorted(found.names))
-            warnings.warn(f"captured with {told} fixed: {found}", CaptureWarning, stacklevel=3)
+            error, axes, what = found.error, found.axes, ", ".join(sorted(found.names))
+        except (CaptureError, ArchitectureError) as failed:
+            error, what = failed, "sizes"
+            axes = _fewer(model, args, kwargs, fixed) if _may_lie_in_sizes(failed) else frozenset()
+        else:
+            for each in told:
+                warnings.warn(each, CaptureWarning, stacklevel=3)
+            return captured, verified
+        first = first or error
+        if dynamic is not None or axes <= fixed:
+            raise first from None
+        fixed |= axes
+        told.append(f"captured with {what} fixed: {error}")
+
+
+def _may_lie_in_sizes(error: CaptureError | ArchitectureError) -> bool:
+    """Whether fewer free sizes could help: torch couldn't reason about them, or no expression says them."""
+    if isinstance(error, ArchitectureError):
+        return True
+    return any(each.code in ("MP601", "MP613", "MP615", "MP616") for each in error.problems)
+
+
+def _fewer(
+    model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], fixed: frozenset[tuple[str, int]]
+) -> frozenset[tuple[str, int]]:
+    """The axes of inputs behind the first; all, if those are fixed."""
+    tensors = tensors_of((args, kwargs))
+    axes = {
+        (name, axis)
+        for name, mark in named_marks(arguments_of(model, args, kwargs))
+        for axis in range(tensors[mark.index].dim())
+    }
+    behind = frozenset((name, axis) for name, axis in axes if axis)
+    return frozenset(axes) if behind <= fixed else behind
 
 
 def tensor_data(name: str, tensor: torch.Tensor) -> TensorData:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import fx
+from torch.export import ExportedProgram
 
 __all__ = ["lower"]
 
@@ -16,21 +18,35 @@ _GROUPED = ("transformers::grouped_mm_fallback", "aten::_grouped_mm")
 means something else is found out."""
 
 
-def lower(module: fx.GraphModule) -> None:
-    """Change the calls of `module` and its subgraphs."""
-    for each in module.modules():
+def lower(program: ExportedProgram) -> None:
+    """Change the calls of the graph and its subgraphs."""
+    names = program.graph_signature.inputs_to_lifted_tensor_constants
+    constants = {name: program.constants[target] for name, target in names.items()}
+    for each in program.graph_module.modules():
         if isinstance(each, fx.GraphModule):
             for node in list(each.graph.nodes):
-                _lower(node)
+                _lower(node, constants)
 
 
-def _lower(node: fx.Node) -> None:
+def _lower(node: fx.Node, constants: Mapping[str, Any]) -> None:
     if not isinstance(node.target, torch._ops.OpOverload):
         return
     if node.target._schema.name in _GROUPED and _is_plain(node):
         node.target, node.kwargs = torch.ops.modelpack.grouped_mm.default, {}
-    if node.target is aten.cat.default:
+    elif node.target is aten.cat.default:
         _without_empty(node)
+    elif node.target is aten.fill_.Tensor:
+        _with_number(node, constants)
+
+
+def _with_number(node: fx.Node, constants: Mapping[str, Any]) -> None:
+    """`mask[a:b] = 1` fills with a tensor that Python made of the number."""
+    tensor, value = node.args
+    while isinstance(value, fx.Node) and value.target is aten.lift_fresh_copy.default:
+        value = value.args[0]
+    constant = constants.get(value.name) if isinstance(value, fx.Node) else None
+    if isinstance(constant, torch.Tensor) and constant.numel() == 1:
+        node.target, node.args = aten.fill_.Scalar, (tensor, constant.item())
 
 
 def _is_plain(node: fx.Node) -> bool:

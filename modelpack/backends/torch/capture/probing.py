@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from typing import Any
@@ -18,7 +19,7 @@ from modelpack.backends.torch.capture.values import map_tensors, opened, tensors
 from modelpack.backends.torch.seed import seeded
 from modelpack.dims import Expr, evaluate, symbols
 
-__all__ = ["Probe", "run_once", "run_with_buffers"]
+__all__ = ["Probe", "Run", "grown", "run_once", "run_with_buffers"]
 
 
 def run_once(
@@ -37,6 +38,17 @@ def run_with_buffers(
     with mode_of(module, training=training), seeded(), torch.set_grad_enabled(training):
         outputs = tensors_of(opened(functional_call(module, buffers, args, kwargs)))
     return outputs, buffers
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of the original."""
+
+    told: str
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    outputs: list[torch.Tensor]
+    buffers: dict[str, torch.Tensor]
 
 
 class Probe:
@@ -64,15 +76,36 @@ class Probe:
                     found[str(dim)] = size
         return found
 
-    @cached_property
-    def taken(self) -> list[tuple[frozenset[str], dict[str, int]]]:
-        """Other sizes at which the model runs: what is changed, and all sizes."""
-        return [(changed, sizes) for changed, sizes in self._tries() if self._runs(sizes)]
+    def run(self, sizes: Mapping[str, int]) -> Run | None:
+        """What the model does at `sizes`; None if it takes no such inputs."""
+        args, kwargs = self.grown(sizes)
+        try:
+            outputs, buffers = run_with_buffers(self._model, args, kwargs, training=False)
+        except Exception:  # anything that the user's forward may raise
+            return None
+        told = ", ".join(f"{name}={size}" for name, size in sizes.items())
+        return Run(f"inputs with {told}", args, kwargs, outputs, buffers)
 
-    def not_free(self) -> frozenset[str]:
-        """The dimensions of which the model takes no other size."""
-        free = {name for changed, _ in self.taken for name in changed}
-        return frozenset(self.example.keys() - free)
+    def together(self) -> list[dict[str, int]]:
+        """Sizes to try: each dimension a little more (what is even becomes odd), then twice as many."""
+        example = self.example
+        tries: list[dict[str, int]] = [
+            {name: size + 2 * at + 1 for at, (name, size) in enumerate(example.items())},
+            {name: 2 * size for name, size in example.items()},
+        ]
+        return list(filter(self._allowed, tries))
+
+    def alone(self, name: str) -> list[dict[str, int]]:
+        """Sizes to try in which one dimension differs from the example; the nearest that's allowed, where the usual aren't."""
+        size = self.example[name]
+        usual = filter(self._allowed, [{**self.example, name: other} for other in (size + 1, 2 * size)])
+        others = (
+            {**self.example, name: other} for other in (*range(size + 2, 4 * size), *range(size - 1, 0, -1))
+        )
+        return list(usual) or list(islice(filter(self._allowed, others), 1))
+
+    def _allowed(self, sizes: Mapping[str, int]) -> bool:
+        return all(each.holds(sizes) for each in self._requires)
 
     def axes(self, names: frozenset[str]) -> frozenset[tuple[str, int]]:
         """The axes of inputs that depend on these dimensions."""
@@ -93,30 +126,6 @@ class Probe:
             return tensor
 
         return map_tensors(grow, self._given)
-
-    def _tries(self) -> Iterator[tuple[frozenset[str], dict[str, int]]]:
-        """One dimension at a time, one more (an odd size takes other ways than an even one) and twice as many, then all."""
-        for name, size in self.example.items():
-            usual = [{**self.example, name: other} for other in (size + 1, 2 * size)]
-            others = (
-                {**self.example, name: other}
-                for other in (*range(size + 2, 4 * size), *range(size - 1, 0, -1))
-            )
-            for sizes in list(filter(self._allowed, usual)) or islice(filter(self._allowed, others), 1):
-                yield frozenset({name}), sizes
-        twice = {name: 2 * size for name, size in self.example.items()}
-        if len(self.example) > 1 and self._allowed(twice):
-            yield frozenset(self.example), twice
-
-    def _allowed(self, sizes: Mapping[str, int]) -> bool:
-        return all(each.holds(sizes) for each in self._requires)
-
-    def _runs(self, sizes: Mapping[str, int]) -> bool:
-        try:
-            run_once(self._model, *self.grown(sizes), training=False)
-        except Exception:  # anything that the user's forward may raise
-            return False
-        return True
 
 
 def _leaves(inputs: Inputs) -> Iterator[InputSpec]:

@@ -17,6 +17,7 @@ from torch.export.graph_signature import InputKind
 
 from modelpack.backends.torch.capture.failures import failure
 from modelpack.backends.torch.capture.lowering import lower
+from modelpack.backends.torch.capture.parts import replace_parts
 from modelpack.backends.torch.capture.tracing import ENTER, LEAVE, ModuleCall, Trace
 
 __all__ = ["Lifted", "Program", "Region", "marker_source", "program_of"]
@@ -100,7 +101,8 @@ def program_of(trace: Trace) -> Program:
     Raises:
         CaptureError: MP602 a control-flow operator; MP601 calls that do not nest.
     """
-    lower(trace.program.graph_module)
+    lower(trace.program)
+    replace_parts(trace.program.graph_module)
     flat, same = _flat(trace)
     root: Region | None = None
     current: Region | None = None

@@ -12,6 +12,7 @@ from torch.nn.parameter import is_lazy
 from torch.nn.utils import parametrize
 
 from modelpack.backends.torch.capture.failures import failure
+from modelpack.backends.torch.capture.hooks import is_collecting
 from modelpack.backends.torch.capture.reparametrized import carried_hooks
 from modelpack.backends.torch.dtypes import from_torch
 from modelpack.dtypes import DType
@@ -134,6 +135,8 @@ def refuse_what_is_hidden(model: nn.Module) -> None:
             carried = carried_hooks(module)  # by ids, which no hook of another kind has
             hooks = [each for key, each in getattr(module, kind).items() if key not in carried]
             for hook in hooks:
+                if kind == "_forward_hooks" and is_collecting(hook):
+                    continue
                 name = getattr(hook, "__qualname__", type(hook).__qualname__)
                 raise failure(
                     "MP604",

@@ -32,6 +32,7 @@ from torch.overrides import TorchFunctionMode
 
 from modelpack.backends.torch.capture.decisions import Decision, watching_decisions
 from modelpack.backends.torch.capture.failures import failure, told_by_export
+from modelpack.backends.torch.capture.hooks import hooks_as_found
 from modelpack.backends.torch.capture.reparametrized import without_hooks
 from modelpack.backends.torch.capture.values import Described, describe, map_tensors, opened, tensors_of
 from modelpack.backends.torch.capture.watching import AsLayer, watching
@@ -326,11 +327,12 @@ def _cheap_symbols() -> Iterator[None]:
 
 @contextmanager
 def mode_of(model: nn.Module, *, training: bool) -> Iterator[None]:
-    """`model` in train or eval mode for a while; afterwards each module is in the mode in which it was."""
+    """`model` in train or eval mode for a while; afterwards each module is in the mode in which it was, with its hooks."""
     before = {module: module.training for module in model.modules()}
     try:
         model.train(training)
-        yield
+        with hooks_as_found(model):
+            yield
     finally:
         for module, mode in before.items():
             module.training = mode

@@ -62,6 +62,16 @@ Described = Mark | Constant | Opaque | tuple["Described", ...] | Mapping[str, "D
 def map_tensors(function: Callable[[torch.Tensor], torch.Tensor], value: Any) -> Any:
     """`value` with every tensor replaced, in registered pytrees and in plain dataclasses; objects stay what they are."""
 
+    # The plain cases by hand, as every call of a module comes through here and pytrees are slow.
+    if isinstance(value, torch.Tensor):
+        return function(value)
+    if type(value) in (tuple, list):
+        return type(value)(map_tensors(function, each) for each in value)
+    if type(value) is dict:
+        return {key: map_tensors(function, each) for key, each in value.items()}
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+
     def leaf(each: Any) -> Any:
         if isinstance(each, torch.Tensor):
             return function(each)

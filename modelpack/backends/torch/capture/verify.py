@@ -21,7 +21,7 @@ from modelpack.backends.torch.build import build
 from modelpack.backends.torch.capture.capture import Captured
 from modelpack.backends.torch.capture.failures import failure
 from modelpack.backends.torch.capture.free import NotFree
-from modelpack.backends.torch.capture.probing import Probe, run_once, run_with_buffers
+from modelpack.backends.torch.capture.probing import Probe, Run, run_once, run_with_buffers
 from modelpack.backends.torch.capture.values import tensors_of
 from modelpack.checker import check
 from modelpack.errors import CaptureError, CaptureWarning
@@ -67,18 +67,9 @@ def verify(
     """
     allowed = tolerance or Tolerance()
     beside = _Beside(captured, model, allowed)
-    outputs = beside.compare(args, dict(kwargs), "the example inputs")
-    probe = Probe(model, captured.architecture, args, dict(kwargs))
-    stuck = probe.not_free()
-    if stuck:
-        error = failure("MP616", f"the model takes no other size of {', '.join(sorted(stuck))}")
-        raise NotFree(stuck, probe.axes(stuck), error)
-    for changed, sizes in probe.taken:
-        told = ", ".join(f"{name}={size}" for name, size in sizes.items())
-        try:
-            beside.compare(*probe.grown(sizes), f"inputs with {told}")
-        except CaptureError as error:
-            raise NotFree(changed, probe.axes(changed), error) from error
+    example = Run("the example inputs", args, dict(kwargs), *beside.run_original(args, dict(kwargs)))
+    beside.compare(example)
+    _at_other_sizes(beside, Probe(model, captured.architecture, args, dict(kwargs)))
     architecture = captured.architecture
     if "train" in architecture.modes:
         difference = beside.difference_in_training(args, dict(kwargs))
@@ -88,7 +79,41 @@ def verify(
             )
             architecture = replace(architecture, modes=("eval",))
     text, network = _as_text(architecture)
-    return Verified(text, network, tuple(tensors_of((args, dict(kwargs)))), tuple(outputs))
+    return Verified(text, network, tuple(tensors_of((args, dict(kwargs)))), tuple(example.outputs))
+
+
+def _at_other_sizes(beside: _Beside, probe: Probe) -> None:
+    """Compare until each dimension was changed: first all at once, and one by one where the model doesn't take that.
+
+    Raises:
+        NotFree: they differ, or the model takes no other size of a dimension.
+    """
+    names = frozenset(probe.example)
+    runs = [run for sizes in probe.together() if names and (run := probe.run(sizes))]
+    for run in runs:
+        try:
+            beside.compare(run)
+        except CaptureError as error:
+            _compare_alone(beside, probe, names)  # to tell which
+            raise NotFree(names, probe.axes(names), error) from error
+    # Where only doubled sizes are taken, they may hide that two dimensions are one.
+    if len(runs) < 2:
+        _compare_alone(beside, probe, names)
+
+
+def _compare_alone(beside: _Beside, probe: Probe, names: frozenset[str]) -> None:
+    for name in sorted(names):
+        runs = [run for sizes in probe.alone(name) if (run := probe.run(sizes))]
+        axes = probe.axes(frozenset({name}))
+        if not runs:
+            raise NotFree(
+                frozenset({name}), axes, failure("MP616", f"the model takes no other size of {name} alone")
+            )
+        for run in runs:
+            try:
+                beside.compare(run)
+            except CaptureError as error:
+                raise NotFree(frozenset({name}), axes, error) from error
 
 
 def _as_text(architecture: Architecture) -> tuple[str, Network]:
@@ -109,15 +134,17 @@ class _Beside:
         listed = dict(self._built.named_buffers())
         self._buffers = [name for name, _ in model.named_buffers() if name in listed]
 
-    def compare(self, args: tuple[Any, ...], kwargs: dict[str, Any], told: str) -> list[torch.Tensor]:
-        """The outputs, the same from both.
+    def run_original(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[list[torch.Tensor], dict[str, torch.Tensor]]:
+        """What it gives in eval mode, and leaves in its buffers."""
+        return run_with_buffers(self._model, args, kwargs, training=False)
 
-        Raises:
-            CaptureError: MP616 they aren't.
-        """
-        expected, kept = run_with_buffers(self._model, args, kwargs, training=False)
+    def compare(self, run: Run) -> None:
+        """Raises CaptureError (MP616) where the captured network does something else."""
+        expected, kept, told = run.outputs, run.buffers, run.told
         try:
-            actual, changed = run_with_buffers(self._built, args, kwargs, training=False)
+            actual, changed = run_with_buffers(self._built, run.args, run.kwargs, training=False)
         except Exception as error:  # whatever an operation raises on sizes that it wasn't meant for
             raise failure("MP616", f"the captured network raises {_first_line(error)} for {told}") from error
         if len(expected) != len(actual):
@@ -125,7 +152,7 @@ class _Beside:
         for at, (first, second) in enumerate(zip(expected, actual, strict=True)):
             why = self._unequal(first, second)
             if why is not None:
-                where = self._first_difference(args, kwargs)
+                where = self._first_difference(run.args, run.kwargs)
                 raise failure("MP616", f"output {at} differs for {told}: {why}", where or "")
         for name in self._buffers:
             why = self._unequal(kept[name], changed[name])
@@ -133,7 +160,6 @@ class _Beside:
                 raise failure(
                     "MP616", f"the run leaves something else in the buffer {name} for {told}: {why}"
                 )
-        return expected
 
     def difference_in_training(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
         """In what a step of training differs: outputs, buffers or gradients; None if in nothing."""
