@@ -7,7 +7,15 @@ from collections.abc import Sequence
 from modelpack.dims import Dim, Expr, ceil_div, exceeds, maximum, minimum
 from modelpack.tensors import Mismatch, TensorSpec
 
-__all__ = ["axes_of", "axis_or_scalar", "existing_axis", "fixed_axis", "reduced", "slice_size"]
+__all__ = [
+    "axes_of",
+    "axis_or_scalar",
+    "existing_axis",
+    "fixed_axis",
+    "not_below_0",
+    "reduced",
+    "slice_size",
+]
 
 
 def existing_axis(x: TensorSpec, axis: int, setting: str = "dim") -> int:
@@ -75,20 +83,21 @@ def slice_size(size: Dim, start: Dim, end: Dim | None, step: int) -> Dim:
     last = _bound(end, size)
     if first == 0:
         return ceil_div(last, step)
-    return ceil_div(_not_below_0(last - first), step)
+    return ceil_div(not_below_0(last - first), step)
 
 
 def _bound(place: Dim, size: Dim) -> Dim:
     if isinstance(place, int) and place < 0:
-        return _not_below_0(size + place)
+        return not_below_0(size + place)
     if place == 0 or place == size:
         return place
     if isinstance(place, Expr) and _negated(place):
-        return _not_below_0(size + place)
+        return not_below_0(size + place)
     return place if exceeds(size + 1, place) else minimum(place, size)
 
 
-def _not_below_0(size: Dim) -> Dim:
+def not_below_0(size: Dim) -> Dim:
+    """`size`, or 0 where that is less."""
     return size if exceeds(size, -1) else maximum(size, 0)
 
 

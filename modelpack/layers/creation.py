@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from math import ceil, isfinite
 
-from modelpack.dims import Dim, Expr, ceil_div, exceeds, maximum
+from modelpack.dims import Dim, Expr, ceil_div, exceeds
 from modelpack.dtypes import DType
+from modelpack.layers.axes import not_below_0
 from modelpack.layers.base import Layer, aten, example, operation, setting
 from modelpack.layers.kinds import DTypeName, Integer, Integers, Nullable, Scalar
 from modelpack.layers.rules import (
@@ -223,7 +224,7 @@ def _steps(start: object, end: object, step: object) -> Dim:
             raise Mismatch(
                 f"step {step} leads away from end {end}, counted from start {start}", setting="step"
             )
-        return maximum(ceil_div(distance, abs(step)), 0)
+        return not_below_0(ceil_div(distance, abs(step)))
     if isinstance(start, int | float) and isinstance(end, int | float):
         count = (end - start) / step
         if not isfinite(count) or count < 0:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from math import sqrt
-
-from modelpack.dims import Dim
 from modelpack.dtypes import DType
 from modelpack.layers.base import (
     Layer,
@@ -14,15 +11,13 @@ from modelpack.layers.base import (
     flag,
     layer,
     number,
-    parameter,
     parameter_dtype,
     setting,
     size,
     torch_nn,
 )
-from modelpack.layers.initial import Init
 from modelpack.layers.kinds import Integer
-from modelpack.layers.rules import of_dtype, of_rank, of_shape
+from modelpack.layers.recurrence import both, cell, sequence, stack, state, step
 from modelpack.tensors import Mismatch, TensorSpec
 
 __all__ = ["GRU", "LSTM", "RNN", "GRUCell", "LSTMCell", "RNNCell"]
@@ -46,6 +41,10 @@ _DROPOUT = number(
 _BIDIRECTIONAL = flag(
     "whether each layer also reads the sequence backwards, and joins both outputs", default=False
 )
+_ENFORCE_SORTED = flag(
+    "whether `lengths` may not go up from one sequence to the next; if not, the sequences are sorted, and put back",
+    default=True,
+)
 
 
 @layer(source=torch_nn("RNN"))
@@ -55,6 +54,8 @@ class RNN(Layer):
     Shapes, with ``d`` directions (1, or 2 if bidirectional): `input` ``[length, batch, input_size]`` and `h_0`
     ``[d*num_layers, batch, hidden_size]``, zeros if left out, to `output` ``[length, batch, d*hidden_size]`` and `h_n`,
     shaped as `h_0`. All without ``batch`` if the input has two axes.
+    With `lengths` ``[batch]``, each from 1 to ``length``, a sequence counts up to its own: the states are those behind its
+    last step, where the backward direction begins, and `output` is 0 after it. As torch's packed sequences.
     Paper: Elman 1990, "Finding Structure in Time".
     """
 
@@ -66,6 +67,7 @@ class RNN(Layer):
     batch_first: bool = _BATCH_FIRST
     dropout: float = _DROPOUT
     bidirectional: bool = _BIDIRECTIONAL
+    enforce_sorted: bool = _ENFORCE_SORTED
     dtype: DType = parameter_dtype()
 
     outputs = ("output", "h_n")
@@ -84,14 +86,18 @@ class RNN(Layer):
             bidirectional=True,
         ),
         example("float64[length, 3]", "float64[1, 2]", input_size=3, hidden_size=2, dtype="float64"),
+        example("float32[length, batch, 3]", None, "int64[batch]", input_size=3, hidden_size=2, bidirectional=True),
+        example("float32[length, 2, 3]", "float32[1, 2, 2]", "int64[2]", input_size=3, hidden_size=2, enforce_sorted=False),
     )
 
     def tensors(self) -> tuple[Tensor, ...]:
-        return _stack(self, gates=1)
+        return stack(self, gates=1)
 
-    def infer(self, input: TensorSpec, h_0: TensorSpec | None = None) -> tuple[TensorSpec, ...]:
-        output, h_n = _sequence(self, input)
-        _state(h_0, h_n, "h_0")
+    def infer(
+        self, input: TensorSpec, h_0: TensorSpec | None = None, lengths: TensorSpec | None = None
+    ) -> tuple[TensorSpec, ...]:
+        output, h_n = sequence(self, input, lengths)
+        state(h_0, h_n, "h_0")
         return output, h_n
 
 
@@ -103,6 +109,8 @@ class LSTM(Layer):
     ``[length, batch, input_size]``, `h_0` ``[d*num_layers, batch, out]`` and `c_0` ``[d*num_layers, batch, hidden_size]``,
     zeros if both are left out, to `output` ``[length, batch, d*out]``, `h_n` and `c_n`, shaped as `h_0` and `c_0`. All
     without ``batch`` if the input has two axes.
+    With `lengths` ``[batch]``, each from 1 to ``length``, a sequence counts up to its own: the states are those behind its
+    last step, where the backward direction begins, and `output` is 0 after it. As torch's packed sequences.
     Papers: Hochreiter and Schmidhuber 1997, "Long Short-Term Memory"; Sak et al. 2014 (arXiv:1402.1128) for `proj_size`.
     """
 
@@ -116,6 +124,7 @@ class LSTM(Layer):
     proj_size: int = size(
         "length to which the state is projected before it is put out; 0: it isn't", default=0, minimum=0
     )
+    enforce_sorted: bool = _ENFORCE_SORTED
     dtype: DType = parameter_dtype()
 
     outputs = ("output", "h_n", "c_n")
@@ -150,23 +159,39 @@ class LSTM(Layer):
             proj_size=2,
             dtype="float64",
         ),
+        example(
+            "float32[batch, length, 3]", None, None, "int64[batch]", input_size=3, hidden_size=2, batch_first=True
+        ),
+        example(
+            "float32[length, 2, 3]",
+            "float32[1, 2, 2]",
+            "float32[1, 2, 2]",
+            "int64[2]",
+            input_size=3,
+            hidden_size=2,
+            enforce_sorted=False,
+        ),
     )
 
     def tensors(self) -> tuple[Tensor, ...]:
         self._check()
-        return _stack(self, gates=4, proj_size=self.proj_size)
+        return stack(self, gates=4, proj_size=self.proj_size)
 
     def infer(
-        self, input: TensorSpec, h_0: TensorSpec | None = None, c_0: TensorSpec | None = None
+        self,
+        input: TensorSpec,
+        h_0: TensorSpec | None = None,
+        c_0: TensorSpec | None = None,
+        lengths: TensorSpec | None = None,
     ) -> tuple[TensorSpec, ...]:
         self._check()
-        output, c_n = _sequence(self, input)
+        output, c_n = sequence(self, input, lengths)
         if self.proj_size:
             output = output.with_axis(-1, self.proj_size * (1 + self.bidirectional))
         h_n = c_n.with_axis(-1, self.proj_size or self.hidden_size)
-        _both(h_0, c_0)
-        _state(h_0, h_n, "h_0")
-        _state(c_0, c_n, "c_0")
+        both(h_0, c_0)
+        state(h_0, h_n, "h_0")
+        state(c_0, c_n, "c_0")
         return output, h_n, c_n
 
     def _check(self) -> None:
@@ -185,6 +210,8 @@ class GRU(Layer):
     Shapes, with ``d`` directions (1, or 2 if bidirectional): `input` ``[length, batch, input_size]`` and `h_0`
     ``[d*num_layers, batch, hidden_size]``, zeros if left out, to `output` ``[length, batch, d*hidden_size]`` and `h_n`,
     shaped as `h_0`. All without ``batch`` if the input has two axes.
+    With `lengths` ``[batch]``, each from 1 to ``length``, a sequence counts up to its own: the states are those behind its
+    last step, where the backward direction begins, and `output` is 0 after it. As torch's packed sequences.
     Paper: Cho et al. 2014, "Learning Phrase Representations using RNN Encoder-Decoder" (arXiv:1406.1078).
     """
 
@@ -195,6 +222,7 @@ class GRU(Layer):
     batch_first: bool = _BATCH_FIRST
     dropout: float = _DROPOUT
     bidirectional: bool = _BIDIRECTIONAL
+    enforce_sorted: bool = _ENFORCE_SORTED
     dtype: DType = parameter_dtype()
 
     outputs = ("output", "h_n")
@@ -212,14 +240,18 @@ class GRU(Layer):
             bidirectional=True,
         ),
         example("float64[length, 3]", "float64[1, 2]", input_size=3, hidden_size=2, dtype="float64"),
+        example("float32[length, batch, 3]", None, "int64[batch]", input_size=3, hidden_size=2, bidirectional=True),
+        example("float32[length, 2, 3]", "float32[1, 2, 2]", "int64[2]", input_size=3, hidden_size=2, enforce_sorted=False),
     )
 
     def tensors(self) -> tuple[Tensor, ...]:
-        return _stack(self, gates=3)
+        return stack(self, gates=3)
 
-    def infer(self, input: TensorSpec, h_0: TensorSpec | None = None) -> tuple[TensorSpec, ...]:
-        output, h_n = _sequence(self, input)
-        _state(h_0, h_n, "h_0")
+    def infer(
+        self, input: TensorSpec, h_0: TensorSpec | None = None, lengths: TensorSpec | None = None
+    ) -> tuple[TensorSpec, ...]:
+        output, h_n = sequence(self, input, lengths)
+        state(h_0, h_n, "h_0")
         return output, h_n
 
 
@@ -244,11 +276,11 @@ class RNNCell(Layer):
     )
 
     def tensors(self) -> tuple[Tensor, ...]:
-        return _cell(self, gates=1)
+        return cell(self, gates=1)
 
     def infer(self, input: TensorSpec, hx: TensorSpec | None = None) -> TensorSpec:
-        after = _step(self, input)
-        _state(hx, after, "hx")
+        after = step(self, input)
+        state(hx, after, "hx")
         return after
 
 
@@ -273,15 +305,15 @@ class LSTMCell(Layer):
     )
 
     def tensors(self) -> tuple[Tensor, ...]:
-        return _cell(self, gates=4)
+        return cell(self, gates=4)
 
     def infer(
         self, input: TensorSpec, h_0: TensorSpec | None = None, c_0: TensorSpec | None = None
     ) -> tuple[TensorSpec, ...]:
-        after = _step(self, input)
-        _both(h_0, c_0)
-        _state(h_0, after, "h_0")
-        _state(c_0, after, "c_0")
+        after = step(self, input)
+        both(h_0, c_0)
+        state(h_0, after, "h_0")
+        state(c_0, after, "c_0")
         return after, after
 
 
@@ -305,85 +337,9 @@ class GRUCell(Layer):
     )
 
     def tensors(self) -> tuple[Tensor, ...]:
-        return _cell(self, gates=3)
+        return cell(self, gates=3)
 
     def infer(self, input: TensorSpec, hx: TensorSpec | None = None) -> TensorSpec:
-        after = _step(self, input)
-        _state(hx, after, "hx")
+        after = step(self, input)
+        state(hx, after, "hx")
         return after
-
-
-# ---------------------------------------------------------------------------------------------- tensors
-
-
-def _stack(net: RNN | LSTM | GRU, gates: int, proj_size: int = 0) -> tuple[Tensor, ...]:
-    """The tensors of all layers and directions, from below: `weight_ih_l0`, …, `bias_hh_l1_reverse`."""
-    directions = 1 + net.bidirectional
-    put_out = proj_size or net.hidden_size
-    tensors: list[Tensor] = []
-    for level in range(net.num_layers):
-        read = net.input_size if level == 0 else put_out * directions
-        for suffix in ("", "_reverse")[:directions]:
-            shapes: dict[str, tuple[int, ...]] = {
-                "weight_ih": (gates * net.hidden_size, read),
-                "weight_hh": (gates * net.hidden_size, put_out),
-            }
-            if net.bias:
-                shapes |= {"bias_ih": (gates * net.hidden_size,), "bias_hh": (gates * net.hidden_size,)}
-            if proj_size:
-                shapes["weight_hr"] = (proj_size, net.hidden_size)
-            tensors += _uniform(shapes, f"_l{level}{suffix}", net.hidden_size, net.dtype)
-    return tuple(tensors)
-
-
-def _cell(net: RNNCell | LSTMCell | GRUCell, gates: int) -> tuple[Tensor, ...]:
-    rows = gates * net.hidden_size
-    shapes: dict[str, tuple[int, ...]] = {
-        "weight_ih": (rows, net.input_size),
-        "weight_hh": (rows, net.hidden_size),
-    }
-    if net.bias:
-        shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
-    return tuple(_uniform(shapes, "", net.hidden_size, net.dtype))
-
-
-def _uniform(shapes: dict[str, tuple[int, ...]], suffix: str, hidden_size: int, dtype: DType) -> list[Tensor]:
-    bound = 1 / sqrt(hidden_size)
-    init = Init("uniform", {"a": -bound, "b": bound})
-    return [parameter(name + suffix, shape, dtype, init) for name, shape in shapes.items()]
-
-
-# ---------------------------------------------------------------------------------------------- shapes
-
-
-def _sequence(net: RNN | LSTM | GRU, x: TensorSpec) -> tuple[TensorSpec, TensorSpec]:
-    """The output for the sequence `x`, and the state of `hidden_size` behind it."""
-    of_rank(of_dtype(x, net.dtype), 2, 3)
-    length, batch = _length_and_batch(net.batch_first, x)
-    if length == 0:
-        raise Mismatch(f"its input {x} is a sequence of no length", code="MP307")
-    directions = 1 + net.bidirectional
-    state = x.with_shape(directions * net.num_layers, *batch, net.hidden_size)
-    return x.with_axis(-1, directions * net.hidden_size), state
-
-
-def _length_and_batch(batch_first: bool, x: TensorSpec) -> tuple[Dim, tuple[Dim, ...]]:
-    if x.rank == 2:
-        return x.shape[0], ()
-    first, second, _ = x.shape
-    return (second, (first,)) if batch_first else (first, (second,))
-
-
-def _step(net: RNNCell | LSTMCell | GRUCell, x: TensorSpec) -> TensorSpec:
-    return of_rank(of_dtype(x, net.dtype), 1, 2).with_axis(-1, net.hidden_size)
-
-
-def _both(h_0: TensorSpec | None, c_0: TensorSpec | None) -> None:
-    if (h_0 is None) != (c_0 is None):
-        given, missing = ("c_0", "h_0") if h_0 is None else ("h_0", "c_0")
-        raise Mismatch(f"it has the input {given}, but not {missing}: give both or neither", port=missing)
-
-
-def _state(given: TensorSpec | None, expected: TensorSpec, port: str) -> None:
-    if given is not None:
-        of_shape(of_dtype(given, expected.dtype, port), expected.shape, port)

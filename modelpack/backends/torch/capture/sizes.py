@@ -13,7 +13,7 @@ from typing import Any
 import sympy
 import torch
 
-from modelpack.dims import FUNCTIONS, Call, Dim, Expr, Symbol, symbol, symbols
+from modelpack.dims import FUNCTIONS, Call, Dim, Expr, Symbol, exceeds, symbol, symbols
 
 __all__ = ["FreeNames", "LocalSizes", "SizeError", "axis_name"]
 
@@ -77,8 +77,17 @@ class FreeNames:
         parts = [self.expression(each) for each in expression.args]
         total = parts[0]
         for part in parts[1:]:
-            total = FUNCTIONS[function](total, part)
+            total = _applied(function, total, part)
         return total
+
+
+def _applied(function: str, one: Dim, other: Dim) -> Dim:
+    """Of two sizes the larger or smaller, where free dimensions from 1 on leave no doubt."""
+    if function in ("max", "min"):
+        for size, against in ((one, other), (other, one)):
+            if exceeds(size + 1, against):
+                return size if function == "max" else against
+    return FUNCTIONS[function](one, other)
 
 
 @dataclass(slots=True)
