@@ -24,6 +24,7 @@ from modelpack.backends.torch.capture.scope import Emitted, LayOpen, Scope
 from modelpack.backends.torch.capture.sizes import FreeNames
 from modelpack.backends.torch.capture.stand_ins import has_stand_in
 from modelpack.backends.torch.capture.state import State
+from modelpack.backends.torch.capture.values import Mark
 from modelpack.canonical import canonical
 
 __all__ = ["Emitter"]
@@ -46,6 +47,7 @@ class Emitter:
         self.opened: set[str] = set()
         self.constants: dict[str, torch.Tensor] = {}
         """full name -> value, of tensors that the forward itself holds"""
+        self._open_passing_layers()
         self._open_bypassed_layers()
         make_crossings_explicit(program, self.is_leaf)
         self.mutations = Mutations(program, self.is_leaf)
@@ -98,6 +100,13 @@ class Emitter:
         for item in region.items if not self.is_leaf(region) else ():
             if isinstance(item, Region):
                 yield from self._followed(item)
+
+    def _open_passing_layers(self) -> None:
+        """An Identity may be given anything, not only a tensor: None, a tuple. Laid open, it passes on what it was given."""
+        for region in self.program.root.regions():
+            given = region.call.arguments.values()
+            if type(region.call.layer) is nn.Identity and not all(isinstance(each, Mark) for each in given):
+                self.opened.add(region.path)
 
     def _open_bypassed_layers(self) -> None:
         """A layer whose tensors something else uses too (a tied head by `F.linear(x, self.embed.weight)`) is followed like any

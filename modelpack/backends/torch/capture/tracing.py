@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import inspect
 import itertools
-import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -30,12 +29,14 @@ from torch.export import Dim, ExportedProgram
 from torch.fx.node import has_side_effect
 from torch.overrides import TorchFunctionMode
 
+from modelpack.backends.torch.capture.as_when_run import as_when_run, goes_a_compilers_way, not_compiled
 from modelpack.backends.torch.capture.decisions import Decision, watching_decisions
 from modelpack.backends.torch.capture.failures import failure, told_by_export
 from modelpack.backends.torch.capture.hooks import hooks_as_found
 from modelpack.backends.torch.capture.reparametrized import without_hooks
 from modelpack.backends.torch.capture.values import Described, describe, map_tensors, opened, tensors_of
 from modelpack.backends.torch.capture.watching import AsLayer, watching
+from modelpack.errors import CaptureError
 
 __all__ = ["ENTER", "LEAVE", "SET", "ModuleCall", "Trace", "arguments_of", "bind", "mode_of", "trace"]
 
@@ -260,6 +261,33 @@ def trace(
     Raises:
         CaptureError: MP601 torch.export can't follow it.
     """
+
+    def follow() -> Trace:
+        return _followed(
+            model, args, kwargs, as_layer=as_layer, results=results, stand_in=stand_in, free=free, equal=equal
+        )
+
+    traced = follow()
+    if not goes_a_compilers_way(traced.program.graph_module):
+        return traced
+    try:
+        with not_compiled():
+            return follow()
+    except CaptureError:
+        return traced
+
+
+def _followed(
+    model: nn.Module,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    *,
+    as_layer: AsLayer,
+    results: Results,
+    stand_in: StandIn,
+    free: Callable[[int, torch.Tensor], dict[int, Any]],
+    equal: Sequence[Sequence[tuple[int, int]]],
+) -> Trace:
     recorder = _Recorder(results, stand_in)
     tensors = tensors_of((args, dict(kwargs)))
     # Each is a tensor of its own, even where the caller gave one twice: an input is what its name says.
@@ -280,7 +308,7 @@ def trace(
         watching(model, recorder.watched, as_layer),
         without_hooks(model),
         _cheap_symbols(),
-        _as_when_run(),
+        as_when_run(),
         warnings.catch_warnings(),
         _NewTensors(),
         watching_decisions() as decisions,
@@ -297,21 +325,6 @@ def trace(
         if not call.finished:
             raise failure("MP601", "its forward was left by an exception that the model catches", call.path)
     return Trace(program, recorder.calls, inputs, decisions)
-
-
-@contextmanager
-def _as_when_run() -> Iterator[None]:
-    """Libraries that ask torch whether they are exported, in order to do something else then, do what they do when run."""
-    real = torch.compiler.is_exporting
-
-    def is_exporting() -> bool:
-        return real() and str(sys._getframe(1).f_globals.get("__name__", "")).startswith("torch.")
-
-    torch.compiler.is_exporting = is_exporting
-    try:
-        yield
-    finally:
-        torch.compiler.is_exporting = real
 
 
 @contextmanager

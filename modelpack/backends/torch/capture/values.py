@@ -56,6 +56,10 @@ class Opaque:
     type: str
 
 
+_SYMBOLIC = torch.SymInt | torch.SymFloat | torch.SymBool
+_PLAIN = bool | int | float | complex | str | _SYMBOLIC | torch.dtype | torch.device | torch.Size
+"""What is known without running. A size is one value, though torch keeps all its reasoning about sizes in it."""
+
 Described = Mark | Constant | Opaque | tuple["Described", ...] | Mapping[str, "Described"]
 
 
@@ -86,20 +90,24 @@ def map_tensors(function: Callable[[torch.Tensor], torch.Tensor], value: Any) ->
     return pytree.tree_map(leaf, value)
 
 
-def opened(value: Any) -> Any:
+def opened(value: Any, around: tuple[int, ...] = ()) -> Any:
     """A network's result in which objects of a library's own (a cache of keys and values) are mappings of what they hold.
 
     What is no tensor and leads to none is left out of them: it says how the object came about, not what the network gives.
+    So is what leads back to an object `around` it (by their ids), of which only the type is given.
     """
-    if value is None or isinstance(value, torch.Tensor | bool | int | float | complex | str):
+    if value is None or isinstance(value, torch.Tensor | _PLAIN):
         return value
+    if id(value) in around:
+        return type(value)
+    around = (*around, id(value))
     if isinstance(value, Mapping):
-        return {str(key): opened(item) for key, item in value.items()}
+        return {str(key): opened(item, around) for key, item in value.items()}
     if isinstance(value, tuple | list):
-        return tuple(map(opened, value))
+        return tuple(opened(item, around) for item in value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {each.name: opened(getattr(value, each.name)) for each in dataclasses.fields(value)}
-    held = {name: opened(each) for name, each in getattr(value, "__dict__", {}).items()}
+        return {each.name: opened(getattr(value, each.name), around) for each in dataclasses.fields(value)}
+    held = {name: opened(each, around) for name, each in getattr(value, "__dict__", {}).items()}
     found = {name: each for name, each in held.items() if tensors_of(each)}
     return found or value
 
@@ -120,9 +128,7 @@ def describe(value: Any, index: Callable[[torch.Tensor], int]) -> Described:
     """The structure of `value`; `index` gives the mark of a tensor."""
     if isinstance(value, torch.Tensor):
         return Mark(index(value))
-    if value is None or isinstance(
-        value, bool | int | float | complex | str | torch.SymInt | torch.dtype | torch.device | torch.Size
-    ):
+    if value is None or isinstance(value, _PLAIN):
         return Constant(value)
     if isinstance(value, Mapping):
         # Model outputs of libraries are dataclasses and mappings at once: the mapping leaves out what is None.
