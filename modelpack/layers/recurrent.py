@@ -86,8 +86,17 @@ class RNN(Layer):
             bidirectional=True,
         ),
         example("float64[length, 3]", "float64[1, 2]", input_size=3, hidden_size=2, dtype="float64"),
-        example("float32[length, batch, 3]", None, "int64[batch]", input_size=3, hidden_size=2, bidirectional=True),
-        example("float32[length, 2, 3]", "float32[1, 2, 2]", "int64[2]", input_size=3, hidden_size=2, enforce_sorted=False),
+        example(
+            "float32[length, batch, 3]", None, "int64[batch]", input_size=3, hidden_size=2, bidirectional=True
+        ),
+        example(
+            "float32[length, 2, 3]",
+            "float32[1, 2, 2]",
+            "int64[2]",
+            input_size=3,
+            hidden_size=2,
+            enforce_sorted=False,
+        ),
     )
 
     def tensors(self) -> tuple[Tensor, ...]:
@@ -160,7 +169,13 @@ class LSTM(Layer):
             dtype="float64",
         ),
         example(
-            "float32[batch, length, 3]", None, None, "int64[batch]", input_size=3, hidden_size=2, batch_first=True
+            "float32[batch, length, 3]",
+            None,
+            None,
+            "int64[batch]",
+            input_size=3,
+            hidden_size=2,
+            batch_first=True,
         ),
         example(
             "float32[length, 2, 3]",
@@ -240,8 +255,17 @@ class GRU(Layer):
             bidirectional=True,
         ),
         example("float64[length, 3]", "float64[1, 2]", input_size=3, hidden_size=2, dtype="float64"),
-        example("float32[length, batch, 3]", None, "int64[batch]", input_size=3, hidden_size=2, bidirectional=True),
-        example("float32[length, 2, 3]", "float32[1, 2, 2]", "int64[2]", input_size=3, hidden_size=2, enforce_sorted=False),
+        example(
+            "float32[length, batch, 3]", None, "int64[batch]", input_size=3, hidden_size=2, bidirectional=True
+        ),
+        example(
+            "float32[length, 2, 3]",
+            "float32[1, 2, 2]",
+            "int64[2]",
+            input_size=3,
+            hidden_size=2,
+            enforce_sorted=False,
+        ),
     )
 
     def tensors(self) -> tuple[Tensor, ...]:

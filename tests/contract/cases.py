@@ -102,10 +102,27 @@ def run(
     """The outputs of a module, flat, for copies of the inputs (some modules write into theirs)."""
     torch.manual_seed(seed)
     copies = tuple(None if each is None else each.clone() for each in inputs)
+    copies = tuple(
+        _lengths(layer, copies[0], each) if port.name == "lengths" else each
+        for port, each in zip(layer.type.ports, copies, strict=False)
+    )
     args, kwargs = row.call(*copies) if row.call is not None else (copies, {})
     at_call = {name: vars(layer)[name] for name in row.at_call}
     with torch.no_grad():
-        return flat(row.results(module(*args, **kwargs, **at_call)))
+        returned = (
+            module(*args, **kwargs, **at_call)
+            if row.run is None
+            else row.run(module, *args, **kwargs, **at_call)
+        )
+        return flat(row.results(returned))
+
+
+def _lengths(layer: Layer, input: torch.Tensor | None, given: torch.Tensor | None) -> torch.Tensor | None:
+    """Valid lengths, of the longest sequence first, in place of random ones."""
+    if given is None or input is None or input.dim() < 2:
+        return given
+    length = input.shape[1 if vars(layer)["batch_first"] else 0]
+    return torch.arange(length, length - given.numel(), -1).clamp(min=1).view(given.shape)
 
 
 def call(layer: Layer, row: OperationRow, inputs: Tensors, values: dict[str, int]) -> Any:

@@ -23,6 +23,8 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 HALVES = (DType.FLOAT16, DType.BFLOAT16)
 """Some kernels exist in half precision on accelerators only, and a rule knows no device."""
 
+_FEWER_LENGTHS = "torch takes fewer lengths than sequences where it sorts them, and drops the others"
+
 STRICTER = {
     **dict.fromkeys(
         ("InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d", "GroupNorm"),
@@ -59,6 +61,9 @@ STRICTER = {
         1,
     ): "torch takes complex64 beside float64, which are complex128, a dtype that no weight file has",
     ("UpsamplingNearest2d", 0): "torch takes any number of axes with one scale_factor; it documents four",
+    ("RNN", 4): _FEWER_LENGTHS,
+    ("LSTM", 5): _FEWER_LENGTHS,
+    ("GRU", 4): _FEWER_LENGTHS,
 }
 """Rules that refuse what torch takes, with the reason: of a type, or for one of its examples."""
 

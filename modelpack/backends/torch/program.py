@@ -46,6 +46,8 @@ class Action:
     """keyword arguments that depend on sizes"""
     call: Callable[..., tuple[tuple[Any, ...], dict[str, Any]]] | None
     """ports -> (args, kwargs), where the module's forward isn't called with its ports"""
+    run: Callable[..., Any] | None
+    """what is called with the module and those, where it isn't the module itself"""
     results: Callable[[Any], Any] | None
     output: int
     dead: tuple[int, ...]
@@ -193,6 +195,7 @@ class _Compiler:
             path=_path(step),
             settings=(evaluate, evaluate if step.node.frozen is True else train),
             call=row.call,
+            run=row.run,
             results=row.results,
         )
 
@@ -237,6 +240,7 @@ class _Compiler:
         settings: tuple[Mapping[str, Any], Mapping[str, Any]] = ({}, {}),
         computed: tuple[tuple[str, Getter], ...] = (),
         call: Callable[..., tuple[tuple[Any, ...], dict[str, Any]]] | None = None,
+        run: Callable[..., Any] | None = None,
         results: Callable[[Any], Any] | None = None,
     ) -> Action:
         given: list[Wiring | Getter] = list(step.inputs) if arguments is None else arguments
@@ -252,6 +256,7 @@ class _Compiler:
             settings=settings,
             computed=computed,
             call=call,
+            run=run,
             results=results,
             output=output,
             dead=self._dead[output],

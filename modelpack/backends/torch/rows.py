@@ -55,6 +55,8 @@ class ModuleRow:
     """inputs in the order of the ports -> (args, kwargs) of the module's forward, where they aren't the same"""
     at_call: tuple[str, ...] = ()
     """settings that are keywords of the module's forward and not of its constructor: given with every call, and read off one"""
+    run: Callable[..., Any] | None = None
+    """the module, and what it's called with -> what it returns, where some input or setting isn't for the module itself"""
     results: Callable[[Any], Any] = _same
     """what the module returns -> its output ports, flat"""
     accepts: Callable[[nn.Module], str | None] | None = None

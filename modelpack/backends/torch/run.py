@@ -128,11 +128,11 @@ def descend(module: nn.Module, way: tuple[str, ...]) -> nn.Module:
 
 def _call(block: nn.Module, action: Action, arguments: list[Any], settings: Any) -> Any:
     module = descend(block, action.path)
-    if action.call is None:
-        result = module(*arguments, **settings)
-    else:
-        positional, named = action.call(*arguments)
+    positional, named = (arguments, {}) if action.call is None else action.call(*arguments)
+    if action.run is None:
         result = module(*positional, **named, **settings)
+    else:
+        result = action.run(module, *positional, **named, **settings)
     return result if action.results is None else action.results(result)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -12,6 +13,7 @@ from torch import nn
 from modelpack.backends.torch.bindings import ROWS
 from modelpack.backends.torch.capture.failures import failure
 from modelpack.backends.torch.capture.known import Known, known
+from modelpack.backends.torch.capture.packing import by_ports
 from modelpack.backends.torch.capture.reparametrized import is_reparametrized
 from modelpack.backends.torch.capture.tracing import ModuleCall, bind
 from modelpack.backends.torch.capture.values import Constant, Described, Mark
@@ -70,6 +72,11 @@ def layer(call: ModuleCall, dtype: DType) -> tuple[LayerType, dict[str, Literal]
         settings = settings_of(call.layer, row, kind, dtype)
     except CaptureError as error:
         raise CaptureError(each.within(call.path) for each in error.problems) from None
+    arguments, batch_first = by_ports(call.arguments)
+    if batch_first is not None:  # a packed sequence says so, whatever the module says
+        settings = {name: each for name, each in settings.items() if name != "batch_first"}
+        settings |= {"batch_first": True} if batch_first else {}
+    call = replace(call, arguments=arguments)
     reader = _Arguments(call, row)
     wanted = reader.template([port.name for port in kind.ports])
     for name in dict.fromkeys((*wanted, *call.arguments)):
@@ -110,7 +117,7 @@ class _Arguments:
     def __init__(self, call: ModuleCall, row: ModuleRow) -> None:
         self._call = call
         self._row = row
-        self._signature = inspect.signature(type(call.module).forward)
+        self._signature = inspect.signature(row.run or type(call.module).forward)
         self.found: dict[str, Described] = {}
 
     def template(self, ports: list[str]) -> dict[str, Any]:

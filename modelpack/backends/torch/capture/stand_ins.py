@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from modelpack.backends.torch.capture.packing import RECURRENT, OverLengths
 from modelpack.backends.torch.capture.reparametrized import carried_hooks, computed_tensor, with_hooks
 
 _BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
@@ -25,7 +26,7 @@ def stand_in(module: nn.Module) -> Callable[..., Any]:
     """What runs in place of the forward of a module while it is traced."""
     if carried_hooks(module):
         return with_hooks(module)
-    if type(module) in (nn.RNN, nn.GRU, nn.LSTM) and isinstance(module, nn.RNNBase):
+    if type(module) in RECURRENT and isinstance(module, nn.RNNBase):
         return lambda input, hx=None: _recurrent(module, input, hx)
     if type(module) is nn.EmbeddingBag:
         return lambda input, offsets=None, per_sample_weights=None: _bags(
@@ -38,7 +39,7 @@ def stand_in(module: nn.Module) -> Callable[..., Any]:
 
 def has_stand_in(module: nn.Module) -> bool:
     """Whether the trace says nothing of what is inside."""
-    return type(module) in (nn.RNN, nn.GRU, nn.LSTM, nn.EmbeddingBag) or _averages(module)
+    return type(module) in (*RECURRENT, nn.EmbeddingBag) or _averages(module)
 
 
 def _averages(module: nn.Module) -> bool:
@@ -52,12 +53,16 @@ def _normalised(module: nn.Module, input: torch.Tensor) -> torch.Tensor:
 
 
 def _recurrent(module: nn.RNNBase, input: Any, hx: Any) -> Any:
+    batch_first = module.batch_first
+    if isinstance(input, OverLengths):
+        input, batch_first = input.padded, input.batch_first
+        torch._check(input.dim() == 3)
     if not isinstance(input, torch.Tensor) or input.dim() not in (2, 3):
         return type(module).forward(module, input, hx)
     directions = 2 if module.bidirectional else 1
     outputs = module.proj_size or module.hidden_size
     torch._check(input.shape[-1] == module.input_size)
-    batch = () if input.dim() == 2 else (input.shape[0 if module.batch_first else 1],)
+    batch = () if input.dim() == 2 else (input.shape[0 if batch_first else 1],)
     widths = (outputs, module.hidden_size) if isinstance(module, nn.LSTM) else (outputs,)
     states = [input.new_zeros((module.num_layers * directions, *batch, width)) for width in widths]
     given = () if hx is None else hx if isinstance(hx, tuple) else (hx,)

@@ -33,6 +33,7 @@ from modelpack.backends.torch.capture.as_when_run import as_when_run, goes_a_com
 from modelpack.backends.torch.capture.decisions import Decision, watching_decisions
 from modelpack.backends.torch.capture.failures import failure, told_by_export
 from modelpack.backends.torch.capture.hooks import hooks_as_found
+from modelpack.backends.torch.capture.packing import without_packing
 from modelpack.backends.torch.capture.reparametrized import without_hooks
 from modelpack.backends.torch.capture.values import Described, describe, map_tensors, opened, tensors_of
 from modelpack.backends.torch.capture.watching import AsLayer, watching
@@ -307,6 +308,7 @@ def _followed(
     with (
         watching(model, recorder.watched, as_layer),
         without_hooks(model),
+        without_packing(),
         _cheap_symbols(),
         as_when_run(),
         warnings.catch_warnings(),

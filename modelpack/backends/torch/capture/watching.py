@@ -13,6 +13,7 @@ from typing import Any
 from torch import nn
 
 from modelpack.backends.torch.capture.known import Known
+from modelpack.backends.torch.capture.packing import accepting_packed
 
 __all__ = ["AsLayer", "watching"]
 
@@ -35,6 +36,8 @@ def watching(model: nn.Module, watched: Watched, as_layer: AsLayer) -> Iterator[
                 continue
             layer = found[module]
             forward = watched(names.of(path), module, layer.layer if layer is not None else None)
+            if layer is not None:
+                forward = accepting_packed(layer.layer, forward)
             if layer is not None and layer.tail:
                 names.beside(path, layer.tail)
                 forward = _with_tail(forward, [module.get_submodule(name) for name in layer.tail])
