@@ -1,4 +1,5 @@
-# What one may ask for: demo, test, check, bench; generate after a change of the registry; nightly for the long searches.
+# What one may ask for: demo, test, check, bench, coverage; generate after a change of the registry, examples after one of
+# capture; nightly for the long searches.
 #
 # Everything runs in .venv, made from pyproject.toml and constraints.txt. Where pip's index offers torch with CUDA only,
 # TORCH_INDEX names another index for it: make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu
@@ -15,7 +16,7 @@ PIP_OPTIONS := --disable-pip-version-check --constraint constraints.txt
 # The tests run side by side; a second level of threads below them only makes each slower.
 export OMP_NUM_THREADS = 1
 
-.PHONY: demo test core-test torch-test check bench coverage generate nightly clean
+.PHONY: demo test core-test torch-test check bench coverage generate examples nightly clean
 .DELETE_ON_ERROR:
 
 demo: $(STAMP)
@@ -39,6 +40,10 @@ check: $(STAMP)
 
 generate: $(STAMP)
 	$(BIN)/python -m modelpack.generate
+
+# The captured networks of examples/, as capture makes them now.
+examples: $(STAMP)
+	$(BIN)/python -m tests.torch.captured_examples
 
 # The figures of the project: each benchmark measures its sides in one run and prints ratios.
 bench: $(STAMP)

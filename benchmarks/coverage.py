@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -26,7 +27,15 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.zoo.cases import ZOO  # noqa: E402
 
+__all__ = ["QUESTIONS", "Told", "answers", "saved"]
+
 _SECONDS, _BYTES = 600, 12_000_000_000
+
+QUESTIONS = ("example", "batch", "size", "names", "train", "buffers", "steps")
+"""What is asked of every network; `size` only where it takes several, the last three only where it can be trained."""
+
+Told = dict[str, Any]
+"""What is known of one network: answers by question (True, or what was wrong instead), and figures."""
 
 
 def main() -> int:
@@ -57,25 +66,30 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _shown(name: str, base: Path, keep: bool) -> dict[str, Any]:
-    told = _case(name, base / name.replace("/", "-"), keep)
+def _shown(name: str, base: Path, keep: bool) -> Told:
+    folder = base / name.replace("/", "-")
+    told = answers(name, folder)
+    if not keep:
+        shutil.rmtree(folder)
     print(f"{'ok  ' if _all(told) else 'FAIL'} {name:40} {_line(told)}", flush=True)
     return told
 
 
-def _case(name: str, folder: Path, keep: bool) -> dict[str, Any]:
-    """Everything that is known of one network."""
-    folder.mkdir(parents=True, exist_ok=True)
-    told = _process("benchmarks.zoo.saving", folder, name)
+def answers(name: str, folder: Path) -> Told:
+    """Everything that is known of one network; the pack and what was noted of it lie in `folder` then."""
+    told = saved(name, folder)
     if "refused" not in told and "crashed" not in told:
         told |= _process("benchmarks.zoo.loading", folder)
-    if not keep:
-        for file in folder.iterdir():
-            file.unlink()
     return told
 
 
-def _process(module: str, folder: Path, *arguments: str) -> dict[str, Any]:
+def saved(name: str, folder: Path) -> Told:
+    """What is known of one network once it was saved into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return _process("benchmarks.zoo.saving", folder, name)
+
+
+def _process(module: str, folder: Path, *arguments: str) -> Told:
     answer = folder / f"{module.rpartition('.')[2]}.json"
     answer.unlink(missing_ok=True)
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
@@ -103,8 +117,6 @@ def _limit_memory() -> None:
 
 # ------------------------------------------------------------------------------------------------------- the table
 
-Told = dict[str, Any]
-
 
 def _yes(told: Told, *questions: str) -> bool:
     """Whether all were answered with yes; a question that doesn't arise doesn't count."""
@@ -112,14 +124,13 @@ def _yes(told: Told, *questions: str) -> bool:
 
 
 def _all(told: Told) -> bool:
-    return _yes(told, "example", "batch", "size", "names", "train", "buffers", "steps")
+    return _yes(told, *QUESTIONS)
 
 
 def _line(told: Told) -> str:
     if "names" not in told:
         return str(told.get("refused") or told.get("crashed"))[:300]
-    asked = ("example", "batch", "size", "names", "train", "buffers", "steps")
-    wrong = [f"{each}: {told[each]}"[:160] for each in asked if told.get(each, True) is not True]
+    wrong = [f"{each}: {told[each]}"[:160] for each in QUESTIONS if told.get(each, True) is not True]
     ratio = f"{told['save'] / told['export']:.1f}x export" if told["export"] else "export fails"
     return f"{told['lines']} lines, {told['bytes'] / 1000:.1f} kB, {told['save']:.1f} s ({ratio}) {'; '.join(wrong)}"
 

@@ -9,9 +9,10 @@ from typer.testing import CliRunner
 import modelpack
 from modelpack.cli import app
 from modelpack.errors import ArchitectureError
+from tests.core.test_examples import FILES, WITHOUT_FIRST_VALUES
 
 ROOT = Path(__file__).parents[2] / "examples"
-EXAMPLES = sorted(ROOT.glob("*/*.yaml"))
+EXAMPLES = [each for each in FILES if each.parent.name not in WITHOUT_FIRST_VALUES]
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: str(path.relative_to(ROOT)))
