@@ -52,15 +52,19 @@ def export_seconds(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, An
     try:
         shapes = (tuple(map(free, args)), {name: free(each) for name, each in kwargs.items()})
         torch.export.export(model.eval(), args, kwargs, dynamic_shapes=_bound(model, *shapes), strict=False)
-    except Exception:  # what it can't follow, or not in time, has no time
+    except (Exception, _TooLong):  # what it can't follow, or not in time, has no time
         return None
     finally:
         signal.alarm(0)
     return time.perf_counter() - start
 
 
+class _TooLong(BaseException):
+    """No `Exception`, as torch catches those here and there and goes on."""
+
+
 def _too_long(*_: Any) -> None:
-    raise TimeoutError
+    raise _TooLong
 
 
 def _bound(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:

@@ -106,9 +106,7 @@ REFUSALS = {
     ),
     "view": Refusal(lambda: outer(changes_under_a_view), "MP607", "1", "another view is used afterwards"),
     "values": Refusal(lambda: outer(branches_on_values), "MP601", "1", "depends on values of tensors"),
-    "operator": Refusal(
-        lambda: outer(unknown_operator), "MP602", "1", "tests.twice.default"
-    ),
+    "operator": Refusal(lambda: outer(unknown_operator), "MP602", "1", "tests.twice.default"),
     "script": Refusal(lambda: nn.Sequential(torch.jit.script(nn.Linear(4, 4))), "MP603", "0", "TorchScript"),
     "number out": Refusal(lambda: Inner(lambda self, x: (x, 3)), "MP609", "", "isn't a tensor"),
     "settings": Refusal(

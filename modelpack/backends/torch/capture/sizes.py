@@ -13,11 +13,14 @@ from typing import Any
 import sympy
 import torch
 
-from modelpack.dims import FUNCTIONS, Call, Dim, Expr, Symbol, exceeds, symbol, symbols
+from modelpack.dims import FUNCTIONS, Call, Dim, Expr, Symbol, ceil_div, exceeds, floor_div, symbol, symbols
 
 __all__ = ["FreeNames", "LocalSizes", "SizeError", "axis_name"]
 
 _FUNCTIONS = {"FloorDiv": "//", "CleanDiv": "//", "Mod": "%", "PythonMod": "%", "Max": "max", "Min": "min"}
+
+_ROUNDED = {"CeilToInt": ceil_div, "FloorToInt": floor_div, "TruncToInt": floor_div}
+"""How a quotient of sizes becomes whole (`math.ceil(height / 2)`); sizes aren't negative."""
 
 
 class SizeError(ValueError):
@@ -71,6 +74,9 @@ class FreeNames:
         if expression.is_Pow and expression.args[1].is_Integer and expression.args[1] > 0:
             base, power = self.expression(expression.args[0]), int(expression.args[1])
             return base if power == 1 else base * self.expression(expression.args[0] ** (power - 1))
+        rounded = _ROUNDED.get(type(expression).__name__)
+        if rounded is not None and type(expression.args[0]).__name__ == "IntTrueDiv":
+            return rounded(*(self.expression(each) for each in expression.args[0].args))
         function = _FUNCTIONS.get(type(expression).__name__)
         if function is None:
             raise SizeError(f"{expression} is not integer arithmetic")

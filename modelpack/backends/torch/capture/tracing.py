@@ -22,7 +22,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-import torch._dynamo.config
 import torch.fx.experimental._config
 from torch import nn
 from torch.export import Dim, ExportedProgram
@@ -40,6 +39,8 @@ from modelpack.backends.torch.capture.watching import AsLayer, watching
 from modelpack.errors import CaptureError
 
 __all__ = ["ENTER", "LEAVE", "SET", "ModuleCall", "Trace", "arguments_of", "bind", "mode_of", "trace"]
+
+_PARTS = 60
 
 _LIBRARY = torch.library.Library("modelpack", "DEF")
 _LIBRARY.define("enter(Tensor[] tensors, int call) -> Tensor[]")
@@ -181,6 +182,7 @@ class _Recorder:
 
         def forward(*args: Any, **kwargs: Any) -> Any:
             number = len(self.calls)
+            _refuse_endless_sizes(path, tensors_of((args, kwargs)))
             (args, kwargs), described = self._through(ENTER, (args, kwargs), number)
             call = ModuleCall(path, module, bind(signature, described[0], described[1]), layer)
             self.calls.append(call)
@@ -218,12 +220,25 @@ class _Recorder:
         return map_tensors(lambda tensor: marked[index(tensor)], value), described
 
 
+def _refuse_endless_sizes(path: str, tensors: Sequence[torch.Tensor]) -> None:
+    """Windows of windows have sizes that torch would reason about for many minutes, and that nobody would read."""
+    for tensor in tensors:
+        for size in tensor.shape:
+            if isinstance(size, torch.SymInt) and size.node.expr.count_ops() > _PARTS:
+                raise failure(
+                    "MP615", f"a size of what it's given is an expression of more than {_PARTS} parts", path
+                )
+
+
 def _set_anew(path: str, before: Mapping[str, torch.Tensor | None], module: nn.Module) -> None:
     """Tell the graph of buffers whose attributes were set to other tensors."""
     for name, buffer in before.items():
         now = module._buffers.get(name)
         if now is buffer:
             continue
+        unsaved = name in module._non_persistent_buffers_set
+        if unsaved and now is not None and (buffer is None or now.shape != buffer.shape):
+            continue  # what is kept for the next call of this size: the network makes it each time
         if now is None or buffer is None or (now.shape, now.dtype) != (buffer.shape, buffer.dtype):
             raise failure(
                 "MP607", f"its forward sets the buffer {name} to another shape or dtype, or to nothing", path
@@ -332,11 +347,8 @@ def _followed(
 @contextmanager
 def _cheap_symbols() -> Iterator[None]:
     """Sizes are reasoned about without the cases of 0 and 1, as far as torch can: a batch of one stays free, few guards arise,
-    and a network of windows (Swin) is traced in a tenth of the time. Cached shapes would cost more than they save."""
-    with (
-        torch.fx.experimental._config.patch(backed_size_oblivious=True),  # pyright: ignore[reportAttributeAccessIssue]
-        torch._dynamo.config.patch(fake_tensor_cache_enabled=False),
-    ):
+    and a network of windows (Swin) is traced in a fraction of the time."""
+    with torch.fx.experimental._config.patch(backed_size_oblivious=True):  # pyright: ignore[reportAttributeAccessIssue]
         yield
 
 

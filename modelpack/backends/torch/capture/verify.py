@@ -132,7 +132,8 @@ class _Beside:
         _put(self._built, self.network, captured.tensors)
         # A tied one may be listed under another of its names.
         listed = dict(self._built.named_buffers())
-        self._buffers = [name for name, _ in model.named_buffers() if name in listed]
+        self._buffers = {name: each.shape for name, each in model.named_buffers() if name in listed}
+        self._saved = model.state_dict().keys()
 
     def run_original(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -154,12 +155,21 @@ class _Beside:
             if why is not None:
                 where = self._first_difference(run.args, run.kwargs)
                 raise failure("MP616", f"output {at} differs for {told}: {why}", where or "")
-        for name in self._buffers:
-            why = self._unequal(kept[name], changed[name])
+        for name, left in self._remaining(kept).items():
+            why = self._unequal(left, changed[name])
             if why is not None:
                 raise failure(
                     "MP616", f"the run leaves something else in the buffer {name} for {told}: {why}"
                 )
+
+    def _remaining(self, buffers: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """What a run left in the buffers, without those that aren't saved and got another shape: what they keep for the next call
+        of this size, the captured network makes each time."""
+        return {
+            name: buffers[name]
+            for name, shape in self._buffers.items()
+            if buffers[name].shape == shape or name in self._saved
+        }
 
     def difference_in_training(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
         """In what a step of training differs: outputs, buffers or gradients; None if in nothing."""
@@ -184,7 +194,8 @@ class _Beside:
         with torch.enable_grad():
             outputs, buffers = run_with_buffers(module, args, kwargs, training=True)
             found: dict[str, torch.Tensor | None] = {f"output {at}": each for at, each in enumerate(outputs)}
-            found |= {f"the buffer {name} afterwards": buffers[name].detach() for name in self._buffers}
+            left = self._remaining(buffers)
+            found |= {f"the buffer {name} afterwards": each.detach() for name, each in left.items()}
             parameters = {name: each for name, each in module.named_parameters() if each.requires_grad}
             loss = [each.float().square().mean() for each in outputs if each.requires_grad]
             if parameters and loss:
