@@ -39,6 +39,7 @@ STRICTER = {
         ("LPPool1d", "LPPool2d", "LPPool3d"),
         "torch takes integers: their power averages are floats, their maxima aren't, which nothing documents",
     ),
+    "StochasticDepth": "torch multiplies integers by zeros and ones where nothing is scaled; of what is scaled none are taken",
     "LocalResponseNorm": "torch averages integers as integers",
     "CrossMapLRN2d": "torch takes complex numbers, of whose squares the sum is no norm",
     **dict.fromkeys(

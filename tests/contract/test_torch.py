@@ -30,6 +30,7 @@ from tests.contract.cases import (
     spec_of,
     tensors_of,
 )
+from tests.contract.operations import values_for
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -199,5 +200,5 @@ def test_inferred_specs_of_operations_are_the_real_ones(name: str, number: int, 
     values = binding(example, batch)
     inferred = [bound(each, values) for each in flat(layer_type.infer(layer, example.inputs))]
     torch.manual_seed(0)
-    outputs = flat(call(layer, row, tensors_of(inputs_of(example, batch)), values))
+    outputs = flat(call(layer, row, values_for(name, inputs_of(example, batch)), values))
     assert [spec_of(each) for each in outputs] == inferred

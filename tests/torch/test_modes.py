@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from torch import nn
 
 import modelpack
@@ -34,7 +34,12 @@ def joined(evaluation: Architecture, training: Architecture) -> Architecture:
 def test_two_networks_joined_are_each_of_them_in_its_mode(architecture: Architecture) -> None:
     """Random networks with steps of one mode, taken apart and put together again."""
     evaluation, training = (project(architecture, mode) for mode in MODES)
-    both = joined(evaluation, training)
+    try:
+        both = joined(evaluation, training)
+    except Difference as difference:
+        # What stands in one mode alone may change a shape; by_mode has one.
+        assume("MP319" not in str(difference))
+        raise
     check(both)
     for mode, single in zip(MODES, (evaluation, training), strict=True):
         # An independent comparison: `join` itself has looked with `alike`.

@@ -35,9 +35,10 @@ def test_inferred_is_real(architecture):
 
 
 def watched(architecture):
-    """The network with the values of all its nodes as outputs."""
+    """The network with the values of all its nodes as outputs, of those that are there in both modes."""
     main = architecture.main
-    return replace(architecture, main=replace(main, outputs={node.name: node.name for node in main.nodes}))
+    always = {node.name: node.name for node in main.nodes if node.when is None}
+    return replace(architecture, main=replace(main, outputs=always))
 
 
 def real(spec: TensorSpec, sizes: Mapping[str, int]) -> torch.Tensor:
