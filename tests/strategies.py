@@ -147,9 +147,29 @@ SIZES = ({"batch": 12, "length": 24}, {"batch": 24, "length": 36})
 has its doubts about quotients, for instance whether `length // 2` are the 6 channels of a layer: at these sizes it has none."""
 
 
+_PARTICULAR = frozenset(
+    {
+        "diagflat",
+        "diag_embed",
+        "binary_cross_entropy",
+        "bernoulli",
+        "bernoulli_like",
+        "poisson",
+        "multinomial",
+        "normal",
+    }
+    | {"quantile", "nanquantile", "standard_gamma"}
+)
+"""Operations that square their sizes or want probabilities."""
+
+
 def runnable(kind: LayerType) -> bool:
     """Types that a random network may use: with tensors in and out, and no numbers that must fit one another by luck."""
-    return kind.cls.__module__.startswith("modelpack.") and bool(kind.ports) and kind.name not in UNSUITED
+    return (
+        kind.cls.__module__.startswith("modelpack.")
+        and bool(kind.ports)
+        and kind.name not in UNSUITED | _PARTICULAR
+    )
 
 
 UNSUITED = frozenset(
