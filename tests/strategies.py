@@ -147,47 +147,19 @@ SIZES = ({"batch": 12, "length": 24}, {"batch": 24, "length": 36})
 has its doubts about quotients, for instance whether `length // 2` are the 6 channels of a layer: at these sizes it has none."""
 
 
-_PARTICULAR = frozenset(
-    {
-        "diagflat",
-        "diag_embed",
-        "binary_cross_entropy",
-        "bernoulli",
-        "bernoulli_like",
-        "poisson",
-        "multinomial",
-        "normal",
-    }
-    | {"quantile", "nanquantile", "standard_gamma"}
-)
-"""Operations that square their sizes or want probabilities."""
-
-
 def runnable(kind: LayerType) -> bool:
     """Types that a random network may use: with tensors in and out, and no numbers that must fit one another by luck."""
-    return (
-        kind.cls.__module__.startswith("modelpack.")
-        and bool(kind.ports)
-        and kind.name not in UNSUITED | _PARTICULAR
-    )
+    return kind.cls.__module__.startswith("modelpack.") and bool(kind.ports) and kind.name not in UNSUITED
 
 
-UNSUITED = frozenset(
-    {
-        "EmbeddingBag",
-        "Embedding",
-        "embedding",
-        "one_hot",
-        "gather",
-        "scatter",
-        "index",
-        "index_put",
-        "index_select",
-    }
-    | {"assign", "MaxUnpool1d", "MaxUnpool2d", "MaxUnpool3d", "empty_like", "new_empty"}
-    | {"bernoulli", "bernoulli_like", "multinomial", "normal", "poisson", "standard_gamma"}
+UNSUITED = (
+    frozenset({"EmbeddingBag", "Embedding", "embedding", "one_hot", "gather", "scatter"})
+    | {"index", "index_put", "index_select", "MaxUnpool1d", "MaxUnpool2d", "MaxUnpool3d"}
+    | {"binary_cross_entropy", "bernoulli", "bernoulli_like", "multinomial", "quantile", "nanquantile"}
+    | {"normal", "poisson", "standard_gamma", "assign", "empty_like", "new_empty", "diagflat", "diag_embed"}
 )
-"""Types whose inputs must hold certain values (indices below a bound, probabilities), or whose outputs are not determined."""
+"""Types whose inputs must hold certain values (indices below a bound, probabilities), whose outputs are not determined, or which
+square their sizes."""
 
 
 DIVISIONS = frozenset({"div", "floor_divide", "fmod", "remainder"})

@@ -30,6 +30,8 @@ def _area(name: str, doc: str, *, running: bool) -> type[Layer]:
 
         def infer(self, y: TensorSpec, x: TensorSpec | None = None) -> TensorSpec:
             axis = existing_axis(of_dtypes(y, ARITHMETIC), self.dim)
+            if isinstance(self.dx, bool):
+                raise Mismatch("dx must be a number, not true or false", code="MP308", setting="dx")
             if x is None:
                 dtype = elementwise(y, self.dx).dtype
             else:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, reject
 
 from modelpack.backends.torch.build import build
 from modelpack.backends.torch.dtypes import to_torch
@@ -28,7 +28,10 @@ def test_inferred_is_real(architecture):
         tensor.fill_(0.5)
     for sizes in SIZES:
         inputs = {name: real(spec, sizes) for name, spec in network.inputs.items()}
-        outputs = module(**inputs)
+        try:
+            outputs = module(**inputs)
+        except torch.linalg.LinAlgError:
+            reject()  # a matrix without an inverse: it depends on its values, not on its shape
         for wanted, found in pairs(network.outputs, outputs):
             shape = tuple(evaluate(dim, sizes) for dim in wanted.shape)
             assert (tuple(found.shape), found.dtype) == (shape, to_torch(wanted.dtype)), str(wanted)
