@@ -245,7 +245,7 @@ def _read_local(archive: Window, entry: _Entry, limit: int) -> Window:
         refuse("MP522", f"its data begins at byte {start}, no multiple of {ALIGNMENT}", name)
     if start + entry.size > limit:
         refuse("MP521", f"its {entry.size} bytes run into the central directory", name)
-    return Window(archive.file, archive.offset + start, entry.size, name)
+    return Window(archive.source, archive.offset + start, entry.size, name)
 
 
 def _check_local_extra(name: str, extra: bytes, entry: _Entry) -> None:

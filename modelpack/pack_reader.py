@@ -26,7 +26,7 @@ from modelpack.limits import Limits
 from modelpack.manifest import Manifest, read_manifest
 from modelpack.strict_json import refuse
 from modelpack.weights import Weights
-from modelpack.window import Window
+from modelpack.window import LocalFile, Window
 
 __all__ = ["Pack", "open_pack"]
 
@@ -152,7 +152,7 @@ def _was_replaced(number: int, path: Path) -> bool:
 
 def _open_archive(file: FileIO, name: str, limits: Limits) -> tuple[dict[str, Window], dict[str, int]]:
     with _closing_on_error([file]):
-        members = read_members(Window(file, 0, os.fstat(file.fileno()).st_size, name), limits)
+        members = read_members(Window(LocalFile(file), 0, os.fstat(file.fileno()).st_size, name), limits)
         if not members:
             refuse("MP502", f"there is no {ARCHITECTURE}", name)
     windows = {name: member.window for name, member in members.items()}
@@ -167,7 +167,7 @@ def _open_directory(number: int, path: Path, limits: Limits) -> dict[str, Window
     with _closing_on_error(windows.values()):
         for name in names:
             file = open_regular(name, number)
-            windows[name] = Window(file, 0, os.fstat(file.fileno()).st_size, name)
+            windows[name] = Window(LocalFile(file), 0, os.fstat(file.fileno()).st_size, name)
     return windows
 
 
@@ -199,4 +199,4 @@ def _closing_on_error(files: Iterable[Window | FileIO]) -> Generator[None]:
 
 def _close(files: Iterable[Window | FileIO]) -> None:
     for file in files:
-        (file.file if isinstance(file, Window) else file).close()
+        (file.source if isinstance(file, Window) else file).close()

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import mmap
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,9 +26,9 @@ from modelpack.errors import PackError, Problem
 from modelpack.files import open_regular
 from modelpack.limits import Limits
 from modelpack.safetensors_header import Table, TensorInfo, read_table
-from modelpack.safetensors_layout import ALIGNMENT
+from modelpack.spans import read_tensors
 from modelpack.strict_json import refuse
-from modelpack.window import Window
+from modelpack.window import LocalFile, Window
 
 if TYPE_CHECKING:
     import numpy
@@ -158,15 +157,17 @@ class Weights:
 
     def map(self) -> dict[str, memoryview]:
         """Each tensor's bytes in a private writable mapping of its file: no copy, and no data read before it
-        is touched. A tensor is at a multiple of 64 where it's at one in the file.
+        is touched. A tensor is at a multiple of 64 where it's at one in the file. What can't be mapped, over the
+        network, is read as in `load`.
 
-        The views keep their mapping alive, also after the files are closed. See `Window.map` on truncated
+        The views keep their mapping alive, also after the files are closed. See `LocalFile.views` on truncated
         files.
         """
         views: dict[str, memoryview] = {}
         for file in self.files:
-            mapped = file.window.map()
-            views.update((info.name, mapped[info.start : info.stop]) for info in file.table.tensors)
+            infos = file.table.tensors
+            spans = file.window.views([(info.start, info.stop) for info in infos])
+            views.update((info.name, span) for info, span in zip(infos, spans, strict=True))
         return views
 
     def load(self) -> dict[str, memoryview]:
@@ -174,22 +175,14 @@ class Weights:
         may be truncated or rewritten in place meanwhile.
 
         Raises:
-            PackError: MP508 a file was truncated since it was opened.
+            PackError: as `read_tensors`.
         """
-        room = sum(_padded(tensor.size) for tensor in self.tensors.values())
-        block = memoryview(mmap.mmap(-1, max(room, 1), access=mmap.ACCESS_COPY))
-        views: dict[str, memoryview] = {}
-        start = 0
-        for name, tensor in self.tensors.items():
-            views[name] = block[start : start + tensor.size]
-            tensor.window.read_into(tensor.info.start, views[name])
-            start += _padded(tensor.size)
-        return views
+        return read_tensors(self.tensors.values())
 
     def close(self) -> None:
         """Close the files; mapped tensors stay."""
         for file in self.files:
-            file.window.file.close()
+            file.window.source.close()
 
     def __enter__(self) -> Weights:
         return self
@@ -206,7 +199,7 @@ def open_weights(path: str | os.PathLike[str], limits: Limits | None = None) -> 
     """
     file: FileIO = open_regular(Path(path))
     try:
-        window = Window(file, 0, os.fstat(file.fileno()).st_size, Path(path).name)
+        window = Window(LocalFile(file), 0, os.fstat(file.fileno()).st_size, Path(path).name)
         return Weights.of([window], limits or Limits())
     except BaseException:
         file.close()
@@ -221,10 +214,6 @@ _ML_DTYPES = {
     DType.BFLOAT16, DType.FLOAT8_E5M2, DType.FLOAT8_E4M3FN, DType.FLOAT8_E5M2FNUZ, DType.FLOAT8_E4M3FNUZ,
     DType.FLOAT8_E8M0FNU,
 }  # fmt: skip
-
-
-def _padded(size: int) -> int:
-    return size + -size % ALIGNMENT
 
 
 def _to_numpy(tensor: LazyTensor) -> numpy.ndarray[Any, Any]:

@@ -16,7 +16,7 @@ from modelpack.archive import read_members
 from modelpack.archive_layout import lay_out
 from modelpack.errors import PackError
 from modelpack.limits import Limits
-from modelpack.window import Window
+from modelpack.window import LocalFile, Window
 
 NAMES = ("architecture.yaml", "manifest.json", "samples.safetensors", "weights.safetensors")
 
@@ -47,7 +47,7 @@ def test_we_read_what_we_write(tmp_path_factory: pytest.TempPathFactory, content
     data = archive(list(zip(NAMES, contents, strict=True)))
     path.write_bytes(data)
     with path.open("rb", buffering=0) as file:
-        members = read_members(Window(file, 0, len(data), "a"), Limits())
+        members = read_members(Window(LocalFile(file), 0, len(data), "a"), Limits())
         for (name, member), content in zip(members.items(), contents, strict=True):
             assert member.window.name == name
             assert member.window.offset % 64 == 0
@@ -76,7 +76,7 @@ def test_zip64_in_a_sparse_file(tmp_path: Path, sizes: list[tuple[str, int]]) ->
         for offset, record in layout.records({name: zlib.crc32(bytes(min(size, 3))) for name, size in sizes}):
             file.seek(offset)
             file.write(record)
-        members = read_members(Window(file, 0, layout.size, "large"), Limits())
+        members = read_members(Window(LocalFile(file), 0, layout.size, "large"), Limits())
         assert [(name, member.window.size) for name, member in members.items()] == sizes
         with zipfile.ZipFile(file) as read:
             assert [(info.filename, info.file_size) for info in read.infolist()] == sizes
@@ -93,4 +93,4 @@ def test_a_zip_by_another_program_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "w") as other:
         other.writestr("architecture.yaml", b"modelpack: 1\n")
     with path.open("rb", buffering=0) as file, pytest.raises(PackError, match="MP522"):
-        read_members(Window(file, 0, path.stat().st_size, "a"), Limits())
+        read_members(Window(LocalFile(file), 0, path.stat().st_size, "a"), Limits())

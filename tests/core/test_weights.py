@@ -21,6 +21,7 @@ from modelpack.errors import PackError
 from modelpack.limits import Limits
 from modelpack.safetensors_header import parse_header, read_table
 from modelpack.safetensors_layout import TensorData, lay_out, pieces_of
+from modelpack.spans import read_tensors
 from modelpack.weights import Weights, open_weights
 from tests.core.packs import some_tensors, tensor, tensors
 
@@ -218,3 +219,23 @@ def test_the_library_reads_a_header_padded_to_64() -> None:
     data = written([tensor("a", DType.FLOAT32, (4,))])
     assert (8 + int.from_bytes(data[:8], "little")) % 64 == 0
     assert library_load(data)["a"].tobytes() == tensor("a", DType.FLOAT32, (4,)).data
+
+
+def test_several_tensors_at_once(tmp_path: Path) -> None:
+    """Each in its place in memory, whatever the order, of several files; nothing else is read."""
+    entries = [*some_tensors(), tensor("large", DType.UINT8, (300_001,))]
+    with opened(tmp_path / "w", written(entries)) as weights, open_weights(tmp_path / "w") as others:
+        chosen = [weights[name] for name in ("large", "fc.bias", "none", "steps")] + [others["fc.weight"]]
+        views = read_tensors(chosen)
+    expected = {entry.name: entry.data for entry in entries}
+    assert list(views) == [each.name for each in chosen]
+    for name, view in views.items():
+        assert bytes(view) == expected[name]
+        assert len(view) == 0 or numpy.frombuffer(view, "u1").ctypes.data % 64 == 0
+        view[:1] = b"\0" * len(view[:1])
+    assert (tmp_path / "w").read_bytes() == written(entries)
+
+
+def test_two_tensors_of_one_name_are_not_read_as_one(tmp_path: Path) -> None:
+    with opened(tmp_path / "w", written(some_tensors())) as weights, pytest.raises(ValueError, match="steps"):
+        read_tensors([weights["steps"], weights["steps"]])
