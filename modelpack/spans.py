@@ -1,7 +1,7 @@
 """Lazy tensors -> memory: several at once, exactly their bytes.
 
-    read_tensors([weights["conv1.weight"], …]) -> {name: memoryview}
-    rooms([size, …]) -> [memoryview]                                      zeros, each at a multiple of 64
+read_tensors([weights["conv1.weight"], …]) -> {name: memoryview}
+rooms([size, …]) -> [memoryview]                                      zeros, each at a multiple of 64
 """
 
 from __future__ import annotations

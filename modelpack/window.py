@@ -81,9 +81,7 @@ class LocalFile:
         length = max((stop for _, stop in spans), default=0) - begin
         if not length:
             return [memoryview(bytearray()) for _ in spans]
-        mapped = memoryview(
-            mmap.mmap(self.file.fileno(), length, access=mmap.ACCESS_COPY, offset=begin)
-        )
+        mapped = memoryview(mmap.mmap(self.file.fileno(), length, access=mmap.ACCESS_COPY, offset=begin))
         return [mapped[start - begin : stop - begin] for start, stop in spans]
 
     def close(self) -> None:
