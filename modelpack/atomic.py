@@ -17,7 +17,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import shutil
 import stat
 from collections.abc import Callable, Generator
@@ -102,7 +101,7 @@ def _create(target: Path, make: Callable[[Path], int]) -> tuple[Path, int]:
     """A new temporary thing and its descriptor, which holds the lock."""
     # Under the parent's lock, so that no other save takes it for stale before it is locked itself.
     with _locked(target.parent):
-        temporary = target.with_name(f"{_prefix(target)}{secrets.token_hex(6)}")
+        temporary = target.with_name(f"{_prefix(target)}{os.urandom(6).hex()}")
         number = make(temporary)
         _try_lock(number)
         return temporary, number
