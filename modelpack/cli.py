@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Generator
-from contextlib import contextmanager
 from dataclasses import asdict
 from enum import StrEnum
 from io import TextIOWrapper
@@ -17,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from modelpack.commands.reporting import reporting
 from modelpack.errors import ModelpackError, Problem, printable
 from modelpack.limits import MOST_FIRST_BYTES
 
@@ -80,7 +79,7 @@ def show(
     path: Annotated[Path, typer.Argument(help="An architecture file or a pack.")], as_json: Json = False
 ) -> None:
     """Print the layers with their output shapes and parameter counts; no framework is needed."""
-    with _reporting():
+    with reporting():
         from modelpack import api
         from modelpack.summary import summarize
 
@@ -96,7 +95,7 @@ def show(
 @app.command()
 def verify(path: PackPath) -> None:
     """Check a pack, compare every byte with its digests, and run its samples where torch is installed."""
-    with _reporting():
+    with reporting():
         from modelpack import api
         from modelpack.console import human_bytes, progress_bar
         from modelpack.pack import verify_digests
@@ -148,7 +147,7 @@ def init(
     ] = MOST_FIRST_BYTES,
 ) -> None:
     """Make a pack of an architecture, its weights as `init` says; no framework is needed."""
-    with _reporting():
+    with reporting():
         from modelpack.checker import check_text
         from modelpack.console import progress_bar
         from modelpack.files import open_regular
@@ -184,19 +183,6 @@ def schema(name: Annotated[SchemaName, typer.Argument(help="Of what.")] = Schema
 # ---------------------------------------------------------------------------------------------- steps
 
 
-@contextmanager
-def _reporting() -> Generator[None]:
-    """Problems go to standard error, one after the other, and end the command."""
-    try:
-        yield
-    except ModelpackError as error:
-        print(error, file=sys.stderr)
-        raise typer.Exit(2 if any(problem.code == "MP501" for problem in error.problems) else 1) from None
-    except OSError as error:
-        print(printable(f"{error.filename}: {error.strerror}"), file=sys.stderr)
-        raise typer.Exit(2) from None
-
-
 def _checked(path: Path) -> tuple[Network | None, tuple[Problem, ...]]:
     from modelpack import api
 
@@ -221,7 +207,7 @@ def _size(network: Network) -> str:
 
 
 def _copy(source: Path, target: Path) -> None:
-    with _reporting():
+    with reporting():
         from modelpack.console import progress_bar
         from modelpack.pack import copy_pack
 
