@@ -5,6 +5,7 @@
     modelpack.open("lenet.modelpack")                       lazily: architecture, tensor table, single tensors
     modelpack.check("lenet.modelpack")                      no framework needed
     modelpack.Architecture.from_yaml(text)                  and .to_yaml(), .build()
+    modelpack.transfer(source, model, map={"fc": None})     trained tensors -> a module that exists, each accounted for
 
 Importing this is light: each name is fetched when it is first used, and a framework only by what needs it.
 """
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from modelpack.architecture import Architecture
     from modelpack.backends.torch.load import load
     from modelpack.backends.torch.save import save
+    from modelpack.backends.torch.transfer import transfer
     from modelpack.errors import (
         ArchitectureError,
         BuildError,
@@ -48,6 +50,7 @@ __all__ = [
     "load",
     "open",
     "save",
+    "transfer",
 ]
 
 _HOMES = {
@@ -65,6 +68,7 @@ _HOMES = {
     "load": "modelpack.backends.torch.load",
     "open": "modelpack.api",
     "save": "modelpack.backends.torch.save",
+    "transfer": "modelpack.backends.torch.transfer",
 }
 
 

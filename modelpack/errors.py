@@ -196,6 +196,13 @@ CODES: dict[str, str] = {
     "MP730": "the samples don't fit the network",
     "MP731": "the samples' outputs are others",
     "MP732": "the network fails on its samples",
+    "MP733": "a tensor of the source that goes nowhere",
+    "MP734": "a tensor of the target that nothing goes to",
+    "MP735": "a transfer between shapes",
+    "MP736": "a transfer between dtypes",
+    "MP737": "several tensors for one",
+    "MP738": "a name in map or leave that fits nothing",
+    "MP739": "a tensor that can't be transferred",
     "MP740": "a mode that the network isn't carried in",
 }
 # fmt: on

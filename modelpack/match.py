@@ -12,7 +12,7 @@ from modelpack.errors import PackError, Problem, raise_if_any
 from modelpack.network import Network, TensorEntry
 from modelpack.reading import Comparisons
 
-__all__ = ["Stored", "match", "stored_names"]
+__all__ = ["Stored", "likeliest", "match", "stored_names"]
 
 
 _Kind = tuple[tuple[int, ...], DType]
@@ -79,12 +79,17 @@ def _compare(name: str, entry: TensorEntry, stored: Stored) -> Iterator[Problem]
         yield Problem("MP404", f"the layer implies {entry.dtype}, the weights hold {stored.dtype}", path=name)
 
 
-def _renamed(name: str, alike: list[str], comparisons: Comparisons) -> str | None:
-    """An unexpected tensor of the same shape and dtype whose name is near, or that is the only one."""
-    near = alike
+def likeliest(name: str, alike: list[str], comparisons: Comparisons) -> str | None:
+    """What `name` may have been called, out of tensors of its shape and dtype: the only one, or the one whose name is near."""
     if len(alike) > 1:
         near = get_close_matches(name, alike, n=1, cutoff=0.3) if comparisons.allow(name, alike) else []
-    return f"was it renamed? the weights hold '{near[0]}' of the same shape and dtype" if near else None
+        return near[0] if near else None
+    return alike[0] if alike else None
+
+
+def _renamed(name: str, alike: list[str], comparisons: Comparisons) -> str | None:
+    near = likeliest(name, alike, comparisons)
+    return None if near is None else f"was it renamed? the weights hold '{near}' of the same shape and dtype"
 
 
 def _told(tensor: Stored | TensorEntry) -> str:
