@@ -4,6 +4,7 @@
     modelpack.load("lenet.modelpack")                       a pack -> a module, without its class
     modelpack.open("lenet.modelpack")                       lazily: architecture, tensor table, single tensors
     modelpack.check("lenet.modelpack")                      no framework needed
+    modelpack.diff("a.yaml", "b.modelpack").text()          what a reviewer would say; whether a's weights fit b
     modelpack.Architecture.from_yaml(text)                  and .to_yaml(), .build()
     modelpack.transfer(source, model, map={"fc": None})     trained tensors -> a module that exists, each accounted for
 
@@ -16,11 +17,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from modelpack.api import OpenPack, check, open
+    from modelpack.api import OpenPack, check, diff, open
     from modelpack.architecture import Architecture
     from modelpack.backends.torch.load import load
     from modelpack.backends.torch.save import save
     from modelpack.backends.torch.transfer import transfer
+    from modelpack.difference.report import Difference
     from modelpack.errors import (
         ArchitectureError,
         BuildError,
@@ -40,6 +42,7 @@ __all__ = [
     "BuildError",
     "CaptureError",
     "CaptureWarning",
+    "Difference",
     "ModelpackError",
     "OpenPack",
     "PackError",
@@ -47,6 +50,7 @@ __all__ = [
     "Problem",
     "__version__",
     "check",
+    "diff",
     "load",
     "open",
     "save",
@@ -59,12 +63,14 @@ _HOMES = {
     "BuildError": "modelpack.errors",
     "CaptureError": "modelpack.errors",
     "CaptureWarning": "modelpack.errors",
+    "Difference": "modelpack.difference.report",
     "ModelpackError": "modelpack.errors",
     "OpenPack": "modelpack.api",
     "PackError": "modelpack.errors",
     "Place": "modelpack.errors",
     "Problem": "modelpack.errors",
     "check": "modelpack.api",
+    "diff": "modelpack.api",
     "load": "modelpack.backends.torch.load",
     "open": "modelpack.api",
     "save": "modelpack.backends.torch.save",

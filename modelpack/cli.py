@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from modelpack.commands.diff import diff
 from modelpack.commands.reporting import reporting
 from modelpack.errors import ModelpackError, Problem, printable
 from modelpack.limits import MOST_FIRST_BYTES
@@ -178,6 +179,9 @@ def schema(name: Annotated[SchemaName, typer.Argument(help="Of what.")] = Schema
     from modelpack.generate import schema_text
 
     sys.stdout.write(schema_text(name.value))
+
+
+app.command()(diff)
 
 
 # ---------------------------------------------------------------------------------------------- steps
