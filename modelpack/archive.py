@@ -1,6 +1,7 @@
 """A `.modelpack` file -> its members: the records of the ZIP, read strictly.
 
     read_members(window, limits) -> {name: Member}       .window (its data) .crc (as claimed)
+    read_directory, read_locals                          its two steps, for files that are read from afar
 
 Only what a pack needs is a ZIP here: stored members of known names, back to back from the first byte of the
 file to the central directory, which ends where the file ends. Whatever else ZIP can say is refused, so that
@@ -11,6 +12,7 @@ verification.
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from modelpack.archive_layout import (
@@ -35,7 +37,7 @@ from modelpack.limits import Limits
 from modelpack.strict_json import refuse
 from modelpack.window import Window
 
-__all__ = ["Member", "read_members"]
+__all__ = ["Entry", "Member", "read_directory", "read_locals", "read_members"]
 
 _LONGEST_ENTRY = CENTRAL.size + 64 + 28
 _MOST_PADDING = 4096
@@ -53,7 +55,7 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
+class Entry:
     """A record of the central directory; `common` is what the local header must repeat."""
 
     name: str
@@ -69,9 +71,15 @@ def read_members(archive: Window, limits: Limits) -> dict[str, Member]:
     Raises:
         PackError: MP504, MP508, MP510 to MP524.
     """
+    entries, end = read_directory(archive, limits)
+    return read_locals(archive, entries, end)
+
+
+def read_directory(archive: Window, limits: Limits) -> tuple[dict[str, Entry], int]:
+    """What the central directory says of each member, and where in the file it begins. Its places aren't checked yet."""
     count, start, stop = _find_directory(archive, limits)
     directory = archive.read(start, stop)
-    entries: dict[str, _Entry] = {}
+    entries: dict[str, Entry] = {}
     position = 0
     for _ in range(count):
         entry, position = _read_entry(directory, position, archive.name)
@@ -80,26 +88,31 @@ def read_members(archive: Window, limits: Limits) -> dict[str, Member]:
         entries[entry.name] = entry
     if position != len(directory):
         refuse("MP513", f"{len(directory) - position} bytes follow its last entry", archive.name)
+    return entries, start
+
+
+def read_locals(archive: Window, entries: Mapping[str, Entry], limit: int) -> dict[str, Member]:
+    """The members that `entries` speak of, by their local headers; they must fill the file up to `limit`."""
     members: dict[str, Member] = {}
     end = 0
     for entry in sorted(entries.values(), key=_by_header):
         if entry.header != end:
             _refuse_gap(entry, end)
-        window = _read_local(archive, entry, start)
+        window = _read_local(archive, entry, limit)
         members[entry.name] = Member(window, entry.crc)
         end = window.offset + window.size
-    if end != start:
+    if end != limit:
         refuse(
-            "MP521", f"{start - end} bytes between the last member and the central directory", archive.name
+            "MP521", f"{limit - end} bytes between the last member and the central directory", archive.name
         )
     return members
 
 
-def _by_header(entry: _Entry) -> int:
+def _by_header(entry: Entry) -> int:
     return entry.header
 
 
-def _refuse_gap(entry: _Entry, end: int) -> None:
+def _refuse_gap(entry: Entry, end: int) -> None:
     if end == 0:
         refuse("MP511", f"the first member begins at byte {entry.header}, not at 0", entry.name)
     if entry.header < end:
@@ -156,7 +169,7 @@ def _read_end_64(archive: Window, at: int, short: tuple[int, ...]) -> tuple[int,
     return begin, here, count, length, start
 
 
-def _read_entry(directory: bytes, position: int, what: str) -> tuple[_Entry, int]:
+def _read_entry(directory: bytes, position: int, what: str) -> tuple[Entry, int]:
     if position + CENTRAL.size > len(directory):
         refuse("MP513", "it ends within an entry", what)
     (
@@ -175,7 +188,7 @@ def _read_entry(directory: bytes, position: int, what: str) -> tuple[_Entry, int
     extra = directory[position + name_length : position + name_length + extra_length]
     common = (needed, flags, method, time, date, crc, packed, size)
     size, header = _wide(name, extra, size, header)
-    return _Entry(name, size, crc, header, common), stop
+    return Entry(name, size, crc, header, common), stop
 
 
 def _name(raw: bytes) -> str:
@@ -222,7 +235,7 @@ def _wide(name: str, extra: bytes, size: int, header: int) -> tuple[int, int]:
     return size, values[-1] if header == MAX_32 else header
 
 
-def _read_local(archive: Window, entry: _Entry, limit: int) -> Window:
+def _read_local(archive: Window, entry: Entry, limit: int) -> Window:
     """The data of a member, which must end before `limit`, the central directory."""
     name = entry.name
     if entry.header + LOCAL.size > limit:
@@ -248,7 +261,7 @@ def _read_local(archive: Window, entry: _Entry, limit: int) -> Window:
     return Window(archive.source, archive.offset + start, entry.size, name)
 
 
-def _check_local_extra(name: str, extra: bytes, entry: _Entry) -> None:
+def _check_local_extra(name: str, extra: bytes, entry: Entry) -> None:
     expected = {ZIP64_FIELD} if entry.common[-1] == MAX_32 else set[int]()
     seen: set[int] = set()
     while extra:

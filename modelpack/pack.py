@@ -57,7 +57,10 @@ def verify_digests(pack: Pack, progress: Progress | None = None) -> None:
     """
     if pack.manifest is None:
         refuse(
-            "MP565", f"there is no {MANIFEST}", pack.path.name, "save the pack with this library to get one"
+            "MP565",
+            f"there is no {MANIFEST}",
+            os.path.basename(pack.where),
+            "save the pack with this library to get one",
         )
     check = _Check(pack, progress or _silent)
     problems = [problem for name, window in pack.files.items() for problem in check.file(name, window)]

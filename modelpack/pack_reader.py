@@ -6,7 +6,7 @@ import contextlib
 import os
 import stat
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import FileIO
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from modelpack.files import (
 )
 from modelpack.limits import Limits
 from modelpack.manifest import Manifest, read_manifest
+from modelpack.remote.urls import as_url, local_path, shown
 from modelpack.strict_json import refuse
 from modelpack.weights import Weights
 from modelpack.window import LocalFile, Window
@@ -37,10 +38,11 @@ _ATTEMPTS = 20
 class Pack:
     """An open pack. Close it, or use it in a `with`; tensors that are mapped outlive it.
 
-    `files` are its files by name, as spans of open files; `crcs` the CRC-32 that an archive claims for each.
+    `where` is its path, or its URL without what may be secret; `files` are its files by name, as spans of open
+    files; `crcs` the CRC-32 that an archive claims for each.
     """
 
-    path: Path
+    where: str
     architecture: bytes
     manifest: Manifest | None
     weights: Weights | None
@@ -59,26 +61,41 @@ class Pack:
         self.close()
 
 
-def open_pack(path: str | os.PathLike[str], *, limits: Limits | None = None) -> Pack:
-    """Open the pack at `path`, a directory or an archive, whichever is there.
+def open_pack(
+    path: str | os.PathLike[str],
+    *,
+    limits: Limits | None = None,
+    cache: str | os.PathLike[str] | None = None,
+) -> Pack:
+    """Open the pack at `path`, a directory or an archive, whichever is there; or at a URL that fsspec knows.
 
     Checked are: the files' names and kinds, the archive's records, the headers of safetensors files, the
-    manifest, and that manifest and files are about the same files. Contents are checked by `verify_digests`.
+    manifest, and that manifest and files are about the same files. Contents are checked by `verify_digests`;
+    what comes over the network, tensor by tensor as it is read. `cache`: a directory where such tensors are kept.
 
     Raises:
         PackError: MP501 to MP509, MP510 to MP524 (archive), MP530 to MP552 (safetensors), MP560 to MP563
-        (manifest).
+        (manifest), MP570 to MP575 (network).
     """
     limits = limits or Limits()
-    path = Path(path)
-    files, crcs = _open_files(path, limits)
+    url = as_url(path)
+    near = path if url is None else local_path(url)
+    if near is not None:
+        return _checked(str(Path(near)), *_open_files(Path(near), limits), limits)
+    from modelpack.remote.opening import open_files  # only who reads over the network pays for it
+
+    assert url is not None
+    return _trusted(_checked(shown(url), *open_files(url, limits), limits), cache)
+
+
+def _checked(where: str, files: Mapping[str, Window], crcs: Mapping[str, int], limits: Limits) -> Pack:
     with _closing_on_error(files.values()):
         weights, samples = weight_files(files), [SAMPLES] if SAMPLES in files else []
         if ARCHITECTURE not in files:
-            refuse("MP502", f"there is no {ARCHITECTURE}", path.name)
+            refuse("MP502", f"there is no {ARCHITECTURE}", os.path.basename(where))
         manifest = _read_manifest(files, limits)
         return Pack(
-            path,
+            where,
             _read_whole(files[ARCHITECTURE], limits.architecture_bytes),
             manifest,
             Weights.of([files[name] for name in weights], limits) if weights else None,
@@ -86,6 +103,21 @@ def open_pack(path: str | os.PathLike[str], *, limits: Limits | None = None) -> 
             files,
             crcs,
         )
+
+
+def _trusted(pack: Pack, cache: str | os.PathLike[str] | None) -> Pack:
+    """`pack` from elsewhere, over sources that hold tensors against the manifest's digests."""
+    from modelpack.remote.trusted import checked
+
+    if pack.manifest is None:
+        return pack
+    tables = [
+        file for weights in (pack.weights, pack.samples) if weights is not None for file in weights.files
+    ]
+    files = checked(pack.files, tables, pack.manifest, cache)
+    weights = None if pack.weights is None else pack.weights.over(files)
+    samples = None if pack.samples is None else pack.samples.over(files)
+    return replace(pack, weights=weights, samples=samples, files=files)
 
 
 def _read_whole(window: Window, limit: int) -> bytes:

@@ -132,6 +132,14 @@ class Weights:
             raise PackError(problems)
         return cls(tuple(files), tensors)
 
+    def over(self, windows: Mapping[str, Window]) -> Weights:
+        """The same tables over other windows on the same files, by the files' names."""
+        files = tuple(WeightFile(windows[file.window.name], file.table) for file in self.files)
+        tensors = {
+            name: tensor._replace(window=windows[tensor.window.name]) for name, tensor in self.tensors.items()
+        }
+        return Weights(files, tensors)
+
     def __getitem__(self, name: str) -> LazyTensor:
         """Raises PackError MP553 if there is no tensor `name`."""
         try:

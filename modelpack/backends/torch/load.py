@@ -33,15 +33,18 @@ def load(
     rows: Mapping[str, Row] = ROWS,
     limits: Limits | None = None,
     budget: Budget = DEFAULT_BUDGET,
+    cache: str | os.PathLike[str] | None = None,
 ) -> nn.Module:
-    """The network in the pack at `path`, without the class that it was made of; nothing in a pack is ever executed.
+    """The network in the pack at `path` (or a URL that fsspec knows), without the class that it was made of; nothing in a pack
+    is ever executed.
 
     It comes in eval mode, as models loaded to be used do; call `train()` to go on training. Its tensors are mapped from the file:
     they are read when first used, changes stay in this process, and the file must not be truncated meanwhile (saving a pack
     anew doesn't: it replaces the file). Those that aren't at a multiple of 64 bytes in the file are copied when loading, so that
     outputs are equal bit by bit: few in what this library saves, all in some files of others, at about 1 ms per MB. With `copy`
     all are read into memory now. `device` is where they go, `dtype` what floating-point ones become (as with `nn.Module.to`).
-    `types` and `rows` are the layer types that the caller allows.
+    What lies elsewhere is read now, and kept in the directory `cache`, if one is given. `types` and `rows` are the layer
+    types that the caller allows.
 
     Raises:
         PackError: it isn't a sound pack (5xx), or its weights aren't those that the architecture implies (4xx).
@@ -51,7 +54,7 @@ def load(
     with collector_paused():
         # In a function of its own, so that all but the module is gone when collecting resumes.
         return _loaded(
-            api.open(path, types=types, limits=limits, budget=budget),
+            api.open(path, types=types, limits=limits, budget=budget, cache=cache),
             rows,
             device=device,
             dtype=dtype,
@@ -70,7 +73,7 @@ def load_opened(opened: api.OpenPack, rows: Mapping[str, Row] = ROWS, **options:
     weights = opened.pack.weights
     if weights is None and network.tensors:
         hint = "it is a template: give it weights with `modelpack init`"
-        raise BuildError(Problem("MP720", "the pack has no weights", path=str(opened.pack.path), hint=hint))
+        raise BuildError(Problem("MP720", "the pack has no weights", path=opened.pack.where, hint=hint))
     tensors = {} if weights is None else fill(network, weights, **options)
     module = build(network, rows=rows, tensors=tensors)
     return module.eval() if "eval" in network.architecture.modes else module
