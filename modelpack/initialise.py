@@ -2,8 +2,8 @@
 
 What each initialiser does is what `torch.nn.init` documents; the numbers are not torch's. Those of a tensor depend on
 the seed and on its name and on nothing else: not on the order in which tensors are made, and not on the machine, since
-they come from a counter-based generator by additions, products, quotients and roots alone, which IEEE 754 rounds the
-same everywhere. The exception is `orthogonal`, whose factorisation is LAPACK's: equal but for rounding.
+they come from a counter-based generator by additions, products, quotients and roots alone, in a fixed order, which IEEE
+754 rounds the same everywhere.
 
 Source: https://docs.pytorch.org/docs/2.13/nn.init.html
 """

@@ -17,10 +17,13 @@ __all__ = ["Renames", "condensed", "covers", "guess", "pair", "roots"]
 Table = Mapping[str, Hashable]
 """Name -> what must be equal for a tensor to stand for another: its shape and dtype."""
 
-_MOST_PAIRS = 1_000_000
-"""Pairs of modules that are compared for a guess: two networks of a thousand modules each, a second or so."""
+_MOST_PAIRS = 250_000
+"""Pairs of neighbours that are aligned: lists of 500 modules each, where the worst take two seconds."""
 
 _DEEPEST = 100
+
+_MOVES = 3
+"""How often what is left is aligned again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,22 +76,28 @@ def guess(source: Table, target: Table) -> dict[str, str | None]:
     """Renames under which modules of `source` hold what modules of `target` do: names below them, shapes and dtypes.
 
     Modules are aligned like the lines of two texts, whole ones from the top down, or each by its own tensors where that finds
-    more; in the order in which they are given, or in that of their names. It is a guess: where neighbours are alike, another
-    may be meant. Empty for networks too large to compare, or too deep.
+    more; in the order in which they are given, or in that of their names. What is left on both sides is aligned by itself: it
+    was moved. It is a guess: where neighbours are alike, another may be meant. Empty where nothing is alike, and for
+    networks too deep or too long to compare.
     """
     if not _is_comparable(source, target):
         return {}
+    found: dict[str, str] = {}
+    for _ in range(_MOVES):
+        reached = set(found.values())
+        rest = {name: kind for name, kind in source.items() if name not in found}
+        found |= _alignment(rest, {name: kind for name, kind in target.items() if name not in reached})
+    return condensed({name: found.get(name) for name in source}) if found else {}
+
+
+def _alignment(source: Table, target: Table) -> dict[str, str]:
     orders = ((source, target), (_sorted(source), _sorted(target)))
-    found = [dict(way(*order)) for way in (_whole_modules, _own_tensors) for order in orders]
-    best = max(found, key=len)
-    return condensed({name: best.get(name) for name in source})
+    return max((dict(way(*order)) for way in (_whole_modules, _own_tensors) for order in orders), key=len)
 
 
 def _is_comparable(source: Table, target: Table) -> bool:
-    """Whether it takes little time; and no tensor has the name of a module, which in files is possible."""
-    before, after = ({name.rpartition(".")[0] for name in table} for table in (source, target))
-    depth = max((name.count(".") for name in (*source, *target)), default=0)
-    if len(before) * len(after) > _MOST_PAIRS or depth > _DEEPEST:
+    """Whether names aren't too deep; and no tensor has the name of a module, which in files is possible."""
+    if max((name.count(".") for name in (*source, *target)), default=0) > _DEEPEST:
         return False
     return all(
         {prefix for each in table for prefix in list(_prefixes(each))[1:]}.isdisjoint(table)
@@ -130,6 +139,11 @@ def _pairs(before: _Node, after: _Node, source: str, target: str) -> Iterator[tu
     if before.content == after.content:
         yield source, target
         return
+    deeper = [name for name, each in after.children.items() if each.content == before.content]
+    higher = [name for name, each in before.children.items() if each.content == after.content]
+    if deeper or higher:
+        yield _joined(source, "".join(higher[:1])), _joined(target, "".join(deeper[:1]))
+        return
     ours, theirs = list(before.children), list(after.children)
     aligned = _aligned(
         [before.children[name].content for name in ours], [after.children[name].content for name in theirs]
@@ -169,6 +183,8 @@ def _modules(table: Table) -> dict[str, tuple[tuple[str, Hashable], ...]]:
 
 
 def _aligned(before: Sequence[Hashable], after: Sequence[Hashable]) -> Iterator[tuple[int, int]]:
+    if len(before) * len(after) > _MOST_PAIRS:
+        return
     matcher = SequenceMatcher(None, before, after, autojunk=False)
     for block in matcher.get_matching_blocks():
         yield from ((block.a + at, block.b + at) for at in range(block.size))

@@ -114,8 +114,13 @@ def test_a_pair_is_said_as_high_up_as_names_differ() -> None:
             table(m__0=wide(4), m__1=wide(6)),
             {"m.1": None, "m.2": "m.1"},
         ),
+        (
+            table(a=wide(4), b__0=LINEAR, b__1=NORM, c=wide(5), d=wide(6)),
+            table(a=wide(4), c=wide(5), d=wide(6), z__y__0=LINEAR, z__y__1=NORM),
+            {"b": "z.y"},
+        ),
     ],
-    ids=["equal", "renamed", "other head", "wrapped", "inserted", "removed"],
+    ids=["equal", "renamed", "other head", "wrapped", "inserted", "removed", "moved"],
 )
 def test_renames_are_guessed(
     source: dict[str, tuple[int, ...]], target: dict[str, tuple[int, ...]], found: dict[str, str | None]
@@ -134,10 +139,14 @@ def test_numbers_are_ordered_as_numbers() -> None:
     }
 
 
-def test_what_is_too_large_or_too_deep_is_not_guessed() -> None:
+def test_what_is_too_long_or_too_deep_is_not_compared() -> None:
     assert guess({"a." * 101 + "x": ()}, {"b." * 101 + "x": ()}) == {}
-    many = {f"{at}.x": (at,) for at in range(1100)}
+    many = {f"{at}.x": (at,) for at in range(600)}
     assert guess(many, {f"n{name}": kind for name, kind in many.items()}) == {}
+    layers = {f"layers.{at}.{each}.x": (each,) for at in range(100) for each in range(10)}
+    wrapped = {f"model.{name}": kind for name, kind in layers.items()}
+    assert guess(layers, wrapped) == {"": "model"}
+    assert guess(wrapped, layers) == {"model": ""}
 
 
 @given(st.dictionaries(names, st.integers(0, 3)), st.dictionaries(names, st.integers(0, 3)))

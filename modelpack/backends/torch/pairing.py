@@ -35,7 +35,8 @@ def paired(given: Table, wanted: Table, renames: Renames, leave: Collection[str]
     pairing = _paired(given, wanted, renames, leave)
     if pairing.problems and not renames.pairs and not leave and (hint := _guessed(given, wanted)):
         first, *others = pairing.problems
-        return replace(pairing, problems=(replace(first, hint=hint), *others))
+        unhinted = (replace(each, hint=None) for each in others)
+        return replace(pairing, problems=(replace(first, hint=hint), *unhinted))
     return pairing
 
 
