@@ -5,6 +5,7 @@ RemoteFile(far, ((0, first bytes),)).holding([(start, stop), …])       the sam
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -41,7 +42,7 @@ class RemoteFile:
         for start, stop in spans:
             start += len(self._at_hand(start, stop))
             parts.append((start, memoryview(bytearray(stop - start))))
-        self.far.fetch(plan(parts))
+        self._fetch(parts)
         new = [(start, bytes(room)) for start, room in parts if room]
         return replace(self, held=tuple(sorted([*self.held, *new])))
 
@@ -51,7 +52,7 @@ class RemoteFile:
         if len(data) == stop - start:
             return data
         rest = bytearray(stop - start - len(data))
-        self.far.fetch(plan([(start + len(data), memoryview(rest))]))
+        self._fetch([(start + len(data), memoryview(rest))])
         return data + rest
 
     def fill(self, parts: Sequence[Part], name: str) -> None:
@@ -59,12 +60,9 @@ class RemoteFile:
         missing: list[Part] = []
         for start, room in parts:
             data = self._at_hand(start, start + len(room))
-            if len(data) == len(room):
-                room[:] = data
-            else:
-                missing.append((start, room))
-        if missing:
-            self.far.fetch(plan(missing))
+            room[: len(data)] = data
+            missing.append((start + len(data), room[len(data) :]))
+        self._fetch(missing)
 
     def views(self, spans: Sequence[tuple[int, int]], name: str) -> list[memoryview]:
         """Nothing can be mapped here, so all is read."""
@@ -75,11 +73,21 @@ class RemoteFile:
     def close(self) -> None:
         """Connections belong to fsspec, which keeps them for the next file."""
 
+    def _fetch(self, parts: Sequence[Part]) -> None:
+        ranges = plan(parts)
+        if ranges:
+            self.far.fetch(ranges)
+
     def _at_hand(self, start: int, stop: int) -> bytes:
         """The bytes from `start` on, as far as they are held, up to `stop`."""
         found = b""
-        for begin, data in self.held:
+        for begin, data in self.held[max(bisect_right(self.held, start, key=_begin) - 1, 0) :]:
             at = start + len(found)
-            if begin <= at < begin + len(data):
-                found += data[at - begin : stop - begin]
+            if not begin <= at < min(begin + len(data), stop):
+                break
+            found += data[at - begin : stop - begin]
         return found
+
+
+def _begin(span: tuple[int, bytes]) -> int:
+    return span[0]

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 from modelpack.archive import Entry, read_directory, read_locals
 from modelpack.archive_layout import LOCAL
 from modelpack.errors import PackError
-from modelpack.files import ARCHITECTURE, MANIFEST
+from modelpack.files import ARCHITECTURE, MANIFEST, SAMPLES
 from modelpack.limits import Limits
 from modelpack.manifest import read_manifest
 from modelpack.remote import storage
@@ -95,14 +96,15 @@ def _archive(name: str, limits: Limits, file: RemoteFile) -> tuple[dict[str, Win
 
 
 def _first_spans(entries: Mapping[str, Entry], end: int, limits: Limits) -> list[tuple[int, int]]:
-    """What opening will read: the records of all members, text as a whole, of weights what their headers may take."""
+    """What opening will read: the records of all members, text as a whole, of tensors what their headers may take."""
     guess = _header_guess(entries[MANIFEST].size if MANIFEST in entries else 0)
-    most = {ARCHITECTURE: limits.architecture_bytes, MANIFEST: limits.manifest_bytes}
-    spans = [
-        (entry.header, entry.header + _LOCAL_RECORD + min(entry.size, most.get(name, guess)))
-        for name, entry in entries.items()
-    ]
-    return [(start, min(stop, end)) for start, stop in spans if start < end]
+    most = {ARCHITECTURE: limits.architecture_bytes, MANIFEST: limits.manifest_bytes, SAMPLES: _SPARE}
+    placed = sorted((entry.header, name) for name, entry in entries.items())
+    spans: list[tuple[int, int]] = []
+    for (start, name), (following, _) in pairwise([*placed, (end, "")]):
+        length = _LOCAL_RECORD + min(entries[name].size, most.get(name, guess))
+        spans.append((start, max(start, min(start + length, following))))
+    return spans
 
 
 def _header_guess(manifest: int) -> int:
@@ -127,7 +129,7 @@ def _directory(name: str, limits: Limits, connect: Connect) -> dict[str, Window]
         refuse("MP514", f"{len(manifest.files)} files, the limit is {limits.shards + 3}", name)
     windows = {MANIFEST: Window(RemoteFile(file.far, ((0, data),)), 0, len(data), MANIFEST)}
     lengths = {
-        each: limits.architecture_bytes if each == ARCHITECTURE else _header_guess(len(data))
+        each: {ARCHITECTURE: limits.architecture_bytes, SAMPLES: _SPARE}.get(each, _header_guess(len(data)))
         for each in manifest.files
     }
     with ThreadPoolExecutor(AT_ONCE) as threads:
