@@ -16,6 +16,7 @@ __all__ = ["Alignment", "Entry", "Work", "align"]
 
 _COUNTED = re.compile(r"[0-9]+(\.|$)")
 """A name with a number at the end of one of its parts: when something is put before it, it becomes another's name."""
+_PAIR, _SKIP_FIRST, _SKIP_SECOND = range(3)
 _MOST_CELLS = 1_000_000
 """Pairs of layers that are weighed for one alignment, about a second."""
 
@@ -119,7 +120,7 @@ def _best(
             score = _score(one, second[j], lambda i=i, j=j: likeness(i, j))
             paired = above[at] + score if score else -1
             best = max(paired, above[at + 1], row[at])
-            way[at] = 0 if best == paired else 1 if best == above[at + 1] else 2
+            way[at] = _PAIR if best == paired else _way(above[at + 1], row[at], one, second[j])
             row.append(best)
         ways.append(way)
         above = row
@@ -127,10 +128,17 @@ def _best(
     i, j = len(rows), len(columns)
     while i and j:
         way = ways[i - 1][j - 1]
-        if way == 0:
+        if way == _PAIR:
             found.append((rows[i - 1], columns[j - 1]))
-        i, j = i - (way != 2), j - (way != 1)
+        i, j = i - (way != _SKIP_SECOND), j - (way != _SKIP_FIRST)
     return found[::-1]
+
+
+def _way(without_first: int, without_second: int, one: Entry, other: Entry) -> int:
+    """Which of two that aren't a pair to leave out; of equals the one whose name comes later, in either direction of a diff."""
+    if without_first == without_second:
+        return _SKIP_FIRST if one.name > other.name else _SKIP_SECOND
+    return _SKIP_FIRST if without_first > without_second else _SKIP_SECOND
 
 
 def _by_name(

@@ -68,7 +68,8 @@ def describe(step: Step, *, known: bool) -> str:
         case Again(target):
             told = [("of", target)]
     inside = ", ".join(f"{name}: {value}" for name, value in told)
-    return f"{type_name(step)} {{{inside}}}" if inside else type_name(step)
+    size = f" ({does.body.size} steps)" if isinstance(does, Child) else ""
+    return type_name(step) + (f" {{{inside}}}" if inside else "") + size
 
 
 def type_name(step: Step) -> str:
@@ -115,7 +116,8 @@ def _of_node(node: Node, name: str) -> str:
         return node.when or "both modes"
     if name == "frozen":
         return show(node.frozen)
-    return "{" + ", ".join(f"{each}: {init_text(init)}" for each, init in node.init.items()) + "}"
+    told = ", ".join(f"{each}: {init_text(init)}" for each, init in node.init.items())
+    return f"{{{told}}}" if told else "default"
 
 
 def init_text(init: Init | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from math import prod
 
@@ -34,7 +35,7 @@ def _lines(difference: Difference) -> Iterator[str]:
     yield ""
     yield from _weights(difference.tensors)
     yield ""
-    yield from _verdict(difference.verdict)
+    yield from _verdict(difference)
 
 
 def _short(line: str) -> str:
@@ -51,20 +52,19 @@ def _at_most(lines: Iterable[str], number: int) -> Iterator[str]:
 
 
 def _change(change: LayerChange) -> str:
-    if change.template:
-        uses = f"{count(len(change.uses), 'use')}: {names_text(change.uses)}"
-        where = f"{change.template} ({uses})"
-    else:
-        where = ""
+    kind = f"  {change.kind:{_WIDTH}}"
+    uses = (
+        f" in {change.template} ({count(len(change.uses), 'use')}: {names_text(change.uses)})"
+        if change.uses
+        else ""
+    )
     if change.kind == "renamed":
-        told = f"{change.what} in {where}" if where else change.what
-        return f"  {change.kind:{_WIDTH}}{told}"
-    names = f"{change.name} in {where}" if where else names_text(change.after or change.before)
-    if change.kind == "changed" and change.what:
-        names += f" ({change.what})"
+        return f"{kind}{change.what}{uses}"
+    name = change.name if change.uses else names_text(change.after or change.before)
+    type_name = f" ({change.what})" if change.kind == "changed" and change.what else ""
     parts = [_setting(each) for each in change.settings] or [change.what]
     hence = f"; hence {some(change.implied)}" if change.implied else ""
-    return f"  {change.kind:{_WIDTH}}{names}: {', '.join(parts)}{hence}"
+    return f"{kind}{name}{type_name}{uses}: {', '.join(parts)}{hence}"
 
 
 def _setting(setting: Setting) -> str:
@@ -92,31 +92,32 @@ def _weights(tensors: Sequence[TensorChange]) -> Iterator[str]:
     told = f": {', '.join(parts)}" if parts else ""
     yield f"weights: {count(len(tensors), 'tensor')}{told}"
     lines = [
-        *(_shape(each) for each in tensors if each.kind == "shape"),
-        *_dtypes([each for each in tensors if each.kind == "dtype"]),
-        *(_values(each) for each in tensors if each.kind == "changed"),
-        *_alone("added", {each.after or "": each for each in tensors if each.after is not None}),
-        *_alone("removed", {each.before or "": each for each in tensors if each.before is not None}),
+        *_alike("shape", [(_name(each), _arrow(each.shapes)) for each in tensors if each.kind == "shape"]),
+        *_alike("dtype", [(_name(each), _arrow(each.dtypes)) for each in tensors if each.kind == "dtype"]),
+        *(
+            f"  {'changed':{_WIDTH}}{_name(each)}: {_norms(each.norms)}"
+            for each in tensors
+            if each.kind == "changed"
+        ),
+        *_alone("added", {each.after: each for each in tensors if each.after is not None}),
+        *_alone("removed", {each.before: each for each in tensors if each.before is not None}),
     ]
     yield from _at_most(lines, len(lines))
 
 
-def _shape(change: TensorChange) -> str:
-    before, after = (list(shape or ()) for shape in change.shapes)
-    return f"  {'shape':{_WIDTH}}{_name(change)}: {before} -> {after}"
+def _alike(kind: str, told: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Those of which the same is told together."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for name, what in told:
+        found[what].append(name)
+    for what, names in found.items():
+        each = " each" if kind in ("added", "removed") and len(names) > 1 else ""
+        yield f"  {kind:{_WIDTH}}{names_text(names)}: {what}{each}"
 
 
-def _dtypes(changes: Sequence[TensorChange]) -> Iterator[str]:
-    """Those of one change of dtype together: it is often that of the whole network."""
-    found: defaultdict[tuple[DType | None, DType | None], list[str]] = defaultdict(list)
-    for each in changes:
-        found[each.dtypes].append(_name(each))
-    for (before, after), names in found.items():
-        yield f"  {'dtype':{_WIDTH}}{some(names)}: {before} -> {after}"
-
-
-def _values(change: TensorChange) -> str:
-    return f"  {'changed':{_WIDTH}}{_name(change)}: {_norms(change.norms)}"
+def _arrow(pair: tuple[tuple[int, ...] | DType | None, tuple[int, ...] | DType | None]) -> str:
+    before, after = (list(each) if isinstance(each, tuple) else each for each in pair)
+    return f"{before} -> {after}"
 
 
 def _name(change: TensorChange) -> str:
@@ -126,14 +127,16 @@ def _name(change: TensorChange) -> str:
 def _alone(kind: str, tensors: dict[str, TensorChange]) -> Iterator[str]:
     """What only one side has, whole modules at once; `tensors` are all of that side."""
     names = [name for name, each in tensors.items() if each.kind == kind]
+    told: list[tuple[str, str]] = []
     for module, inside in modules_of(names, tensors).items():
         shapes = [shape for name in inside for shape in tensors[name].shapes if shape is not None]
         if module in tensors:
             dtype = next(filter(None, tensors[module].dtypes))
-            told = f"{dtype}{list(shapes[0])}"
+            told.append((module, f"{dtype}{list(shapes[0])}"))
         else:
-            told = f"{count(len(inside), 'tensor')}, {count(sum(map(prod, shapes)), 'element')}"
-        yield f"  {kind:{_WIDTH}}{module or 'all'}: {told}"
+            elements = count(sum(map(prod, shapes)), "element")
+            told.append((module or "all", f"{count(len(inside), 'tensor')}, {elements}"))
+    yield from _alike(kind, told)
 
 
 def _norms(norms: Norms | None) -> str:
@@ -145,20 +148,34 @@ def _norms(norms: Norms | None) -> str:
 # ----------------------------------------------------------------------------------------------------- verdict
 
 
-def _verdict(verdict: Verdict) -> Iterator[str]:
+_LACKS = {
+    "added": "missing",
+    "removed": "without a place",
+    "shape": "of another shape",
+    "dtype": "of another dtype",
+}
+
+
+def _verdict(difference: Difference) -> Iterator[str]:
+    verdict = difference.verdict
     match verdict.kind:
         case "compatible":
-            yield "verdict: the first's weights fit the second"
+            yield "verdict: compatible; the first's weights fit the second"
         case "renamed":
-            yield "verdict: the first's weights fit the second with this rename map"
+            yield "verdict: compatible with a rename map; the first's weights fit the second by"
             yield from _map(verdict)
         case _:
-            yield "verdict: the first's weights don't fit the second"
-            yield from _at_most((f"  {reason}" for reason in verdict.reasons), len(verdict.reasons))
-            if verdict.rename and verdict.fitting:
-                yield f"{verdict.fitting:,} of its {count(verdict.wanted, 'tensor')} can be filled with this rename map"
+            counts = Counter(each.kind for each in difference.tensors)
+            lacks = ", ".join(f"{counts[kind]:,} {what}" for kind, what in _LACKS.items() if counts[kind])
+            yield f"verdict: incompatible; of the weights {lacks}"
+            if verdict.fitting:
+                renamed = any(verdict.rename.values())
+                yield f"  the first fills {verdict.fitting:,} of {verdict.wanted:,}{', with this rename map' if renamed else ''}"
                 yield from _map(verdict)
 
 
 def _map(verdict: Verdict) -> Iterator[str]:
-    yield from _at_most((f"  {line}" for line in verdict.yaml().splitlines()), len(verdict.rename))
+    """What is renamed, as YAML; what is left out has been told."""
+    renamed = replace(verdict, rename={name: new for name, new in verdict.rename.items() if new is not None})
+    lines = renamed.yaml().splitlines() if renamed.rename else []
+    yield from _at_most((f"    {line}" for line in lines), len(lines))

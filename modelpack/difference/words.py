@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from itertools import pairwise
 
 from modelpack.difference.renames import counts_on
 from modelpack.difference.views import prefixes
@@ -26,15 +25,26 @@ def some(names: Sequence[str]) -> str:
 
 
 def names_text(names: Sequence[str]) -> str:
-    """The same, where neighbours with numbers are a span."""
-    if len(names) == 2:
-        return f"{names[0]} and {names[1]}"
-    span = len(names) > 2 and all(counts_on(before, after) for before, after in pairwise(names))
-    return f"{names[0]} to {names[-1]}" if span else some(names)
+    """The same, where neighbours with numbers are spans: `layer1.0 to layer1.3, fc`."""
+    spans: list[list[str]] = []
+    for name in names:
+        if spans and counts_on(spans[-1][-1], name):
+            spans[-1].append(name)
+        else:
+            spans.append([name])
+    parts = [part for span in spans for part in ([f"{span[0]} to {span[-1]}"] if len(span) > 2 else span)]
+    hidden = sum(map(len, spans[_MOST_NAMES:]))
+    if len(parts) == 2 and not hidden:
+        return " and ".join(parts)
+    if len(spans) > _MOST_NAMES:
+        parts = [f"{span[0]} to {span[-1]}" if len(span) > 1 else span[0] for span in spans[:_MOST_NAMES]]
+    return ", ".join(parts) + (f", … and {hidden:,} more" if hidden else "")
 
 
 def modules_of(names: Collection[str], every: Collection[str]) -> dict[str, list[str]]:
-    """The fewest modules that hold `names` and nothing else of `every`, each with what it holds; "" is the network."""
+    """The fewest modules that hold `names` and nothing else of `every`, each with what it holds; "" is the network.
+    A tensor that is alone stands for its module.
+    """
     chosen = set(names)
     found: dict[str, list[str]] = {
         module: [] for module in roots(names, [name for name in every if name not in chosen])
@@ -42,4 +52,4 @@ def modules_of(names: Collection[str], every: Collection[str]) -> dict[str, list
     for name in names:
         module = next(above for above in ("", *prefixes(name), name) if above in found)
         found[module].append(name)
-    return found
+    return {inside[0] if len(inside) == 1 else module: inside for module, inside in found.items()}

@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from modelpack.checker import check_text
+from modelpack.difference import Side, compare
 from modelpack.errors import ArchitectureError
 
 HERE = Path(__file__).parent
 INVALID = HERE / "invalid"
 VALID = HERE / "valid"
+DIFF = HERE / "diff"
+"""Two commits of an architecture each, with what `diff` says of them."""
 
 
 def told(case: Path) -> str:
@@ -19,3 +22,11 @@ def told(case: Path) -> str:
     except ArchitectureError as error:
         return f"{error}\n"
     return ""
+
+
+def difference(case: Path) -> str:
+    """What `diff` says of the two documents of a case."""
+    before, after = (
+        Side(name, check_text((case / f"{name}.yaml").read_bytes())) for name in ("before", "after")
+    )
+    return compare(before, after).text()
