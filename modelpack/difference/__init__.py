@@ -14,7 +14,7 @@ from __future__ import annotations
 from modelpack.difference.bodies import Bodies
 from modelpack.difference.layers import layer_changes
 from modelpack.difference.report import Difference, LayerChange, Norms, Setting, TensorChange, Verdict
-from modelpack.difference.tensors import Side, tensor_changes, tensor_names
+from modelpack.difference.tensors import Side, tensor_changes
 from modelpack.difference.verdict import verdict
 
 __all__ = ["Difference", "LayerChange", "Norms", "Setting", "Side", "TensorChange", "Verdict", "compare"]
@@ -27,11 +27,11 @@ def compare(first: Side, second: Side) -> Difference:
         PackError: MP508 a weight file ended while it was read.
     """
     paired = Bodies().networks(first.network, second.network)
-    names = tensor_names(first.network, second.network, paired)
+    same = dict(paired.tensors())
     return Difference(
         first.name,
         second.name,
         layer_changes(first.network, second.network, paired),
-        tensor_changes(first, second, names),
-        verdict(first.network, second.network, names),
+        tensor_changes(first, second, same),
+        verdict(first.network, second.network, same),
     )

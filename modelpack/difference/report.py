@@ -84,6 +84,8 @@ class Verdict:
     rename: Mapping[str, str | None]
     """prefixes of names in the first -> what they are in the second, or None for what has no place there; of an incompatible
     pair too: it carries over what fits. As `map` of `modelpack.transfer`."""
+    leave: tuple[str, ...]
+    """prefixes in the second of what the first doesn't fill; as `leave` of `modelpack.transfer`"""
     fitting: int
     """how many tensors of the second the first fills, with the map"""
     wanted: int

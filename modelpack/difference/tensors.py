@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from modelpack.difference.bodies import PairedBodies
 from modelpack.difference.norms import equal, norms
 from modelpack.difference.report import TensorChange
 from modelpack.match import stored_names
 from modelpack.network import Network, TensorEntry
 from modelpack.weights import LazyTensor
 
-__all__ = ["Side", "tensor_changes", "tensor_names"]
+__all__ = ["Side", "firsts_of", "stored_pairs", "tensor_changes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,31 +24,31 @@ class Side:
     digests: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-def tensor_names(first: Network, second: Network, paired: PairedBodies) -> dict[str, str]:
-    """Stored names of the first -> those of the same tensors in the second, one to one."""
-    stored = _stored(first), _stored(second)
+def stored_pairs(first: Network, second: Network, same: Mapping[str, str]) -> dict[str, str]:
+    """Stored names of the first -> those of the same tensors in the second, one to one; `same` are all names."""
+    firsts = firsts_of(first), firsts_of(second)
     found: dict[str, str] = {}
     taken: set[str] = set()
-    for name, other in paired.tensors():
-        before, after = stored[0].get(name, name), stored[1].get(other, other)
+    for name, other in same.items():
+        before, after = firsts[0].get(name, name), firsts[1].get(other, other)
         if before not in found and after not in taken:
             found[before] = after
             taken.add(after)
     return found
 
 
-def _stored(network: Network) -> dict[str, str]:
+def firsts_of(network: Network) -> dict[str, str]:
     """The later names of ties -> the one that is stored."""
     return {name: group[0] for group in network.tied for name in group[1:]}
 
 
-def tensor_changes(first: Side, second: Side, names: Mapping[str, str]) -> tuple[TensorChange, ...]:
-    """Every tensor of both, in the order of the second; those that only the first has come last.
+def tensor_changes(first: Side, second: Side, same: Mapping[str, str]) -> tuple[TensorChange, ...]:
+    """Every tensor of both, in the order of the second; those that only the first has come last. `same` says which is which.
 
     Raises:
         PackError: MP508 a file ended.
     """
-    return tuple(_changes(first, second, names))
+    return tuple(_changes(first, second, stored_pairs(first.network, second.network, same)))
 
 
 def _changes(first: Side, second: Side, names: Mapping[str, str]) -> Iterator[TensorChange]:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 
 from modelpack.difference.report import Verdict
+from modelpack.difference.tensors import firsts_of, stored_pairs
 from modelpack.difference.words import modules_of, some
 from modelpack.match import stored_names
 from modelpack.network import Network, TensorEntry
@@ -17,22 +18,33 @@ _MOST_CONDENSED = 2_000
 """Renamed tensors that are gathered into modules: where a hostile network has more, each is told by itself."""
 
 
-def verdict(first: Network, second: Network, names: Mapping[str, str]) -> Verdict:
-    """The judgement; `names` says which tensor of the first is which of the second.
+def verdict(first: Network, second: Network, same: Mapping[str, str]) -> Verdict:
+    """The judgement; `same` says which tensor of the first is which of the second, by all their names.
 
     Strict: each tensor of both has exactly one partner of its shape and dtype.
     """
-    before, after = stored_names(first), stored_names(second)
+    before, after, names = stored_names(first), stored_names(second), stored_pairs(first, second, same)
     if before.keys() == after.keys() and not any(_unlike(before[name], after[name]) for name in before):
-        return Verdict("compatible", {}, len(after), len(after))
+        return Verdict("compatible", {}, (), len(after), len(after))
     fitting = {name: other for name, other in names.items() if not _unlike(before[name], after[other])}
-    rename = _map({name: fitting.get(name) for name in before})
+    filled, firsts = set(fitting.values()), firsts_of(second)
+    # All names of what is tied: whoever has a module has all of them.
+    partners = {name: same.get(name, "") for name in first.tensors} | fitting
+    rename = {name: other if firsts.get(other, other) in filled else None for name, other in partners.items()}
+    empty = [name for name in second.tensors if firsts.get(name, name) not in filled]
     reasons = (
         *_missing(after, names.values(), "is missing from the first", first),
         *_missing(before, names, "has no place in the second", second),
         *_misfits(before, after, names),
     )
-    return Verdict("incompatible" if reasons else "renamed", rename, len(fitting), len(after), reasons)
+    return Verdict(
+        "incompatible" if reasons else "renamed",
+        _map(rename),
+        tuple(modules_of(empty, second.tensors)),
+        len(fitting),
+        len(after),
+        reasons,
+    )
 
 
 def _map(names: Mapping[str, str | None]) -> dict[str, str | None]:
@@ -47,7 +59,7 @@ def _missing(
     """What has no partner in the `other`, whole modules at once."""
     known = set(partners)
     alone = [name for name in wanted if name not in known]
-    tied = {name: group[0] for group in other.tied for name in group[1:]}
+    tied = firsts_of(other)
     for module, inside in modules_of(alone, wanted).items():
         told = _told(wanted[module]) if module in wanted else f"{len(inside)} tensors"
         where = f", where it is tied to {tied[module]}" if module in tied else ""

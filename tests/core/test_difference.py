@@ -69,6 +69,28 @@ def test_what_steers_a_terminal_is_escaped():
     assert text.startswith("\\x1b[2Jbefore -> after\n")
 
 
+def _two_linears(first: str, second: str) -> str:
+    head = "modelpack: 1\nname: two\ninputs:\n  x: {dtype: float32, shape: [batch, 8]}\nlayers:\n"
+    square = "Linear: {in_features: 8, out_features: 8}"
+    return f"{head}  {first}: {{{square}}}\n" + (
+        f"  {second}: {{{square[:-1]}, bias: false}}}}\n" if second else ""
+    )
+
+
+def test_a_word_is_a_name_and_a_number_a_place():
+    """Before what was there, an equal layer is put, and what was there loses its bias."""
+    found = diff(_two_linears("key", ""), _two_linears("query", "key"))
+    assert [(change.kind, *change.after) for change in found.layers] == [
+        ("added", "query"),
+        ("changed", "key"),
+    ]
+    found = diff(_two_linears("fc1", ""), _two_linears("fc2", "fc1"))
+    assert [(change.kind, *change.after) for change in found.layers] == [
+        ("renamed", "fc2"),
+        ("inserted", "fc1"),
+    ]
+
+
 # ------------------------------------------------------------------------------------- the verdict: 30 pairs
 
 _HEAD = "  fc: {Linear: {in_features: %d, out_features: 10}}\n"
@@ -445,6 +467,7 @@ def test_the_command_as_json(files):
     assert found["verdict"] == {
         "kind": "renamed",
         "rename": {"fc": "0"},
+        "leave": [],
         "fitting": 4,
         "wanted": 4,
         "reasons": [],
