@@ -22,6 +22,11 @@ class Far(Protocol):
     @property
     def size(self) -> int: ...
 
+    @property
+    def piece(self) -> int:
+        """The most bytes that one request should be for."""
+        ...
+
     def fetch(self, ranges: Sequence[Range]) -> None: ...
 
 
@@ -74,7 +79,7 @@ class RemoteFile:
         """Connections belong to fsspec, which keeps them for the next file."""
 
     def _fetch(self, parts: Sequence[Part]) -> None:
-        ranges = plan(parts)
+        ranges = plan(parts, self.far.piece)
         if ranges:
             self.far.fetch(ranges)
 

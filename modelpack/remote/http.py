@@ -23,6 +23,9 @@ from modelpack.strict_json import refuse
 
 __all__ = ["HttpFile", "connect"]
 
+_PIECE = 128 << 20
+"""Bytes of one request: they go to their places as they come, so that few requests cost no memory."""
+
 _TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=60)
 _AGAIN = (408, 425, 429, 500, 502, 503, 504)
 _BUFFER = 1 << 18
@@ -54,6 +57,10 @@ class HttpFile:
     @property
     def size(self) -> int:
         return self.version.size
+
+    @property
+    def piece(self) -> int:
+        return _PIECE
 
     def fetch(self, ranges: Sequence[Range]) -> None:
         """Read all `ranges` into their parts, several at once.

@@ -11,9 +11,6 @@ __all__ = ["Part", "Range", "plan"]
 Part = tuple[int, memoryview]
 """A position in the file, and where the bytes from there on go."""
 
-PIECE = 64 << 20
-"""The most bytes of one request: what fails is asked for again, and several come at once."""
-
 GAP = 64 << 10
 """Bytes between neighbours that are read along, as they cost less than another request …"""
 
@@ -45,15 +42,15 @@ class Range:
                 room[first - start : last - start] = view[first - position : last - position]
 
 
-def plan(parts: Sequence[Part]) -> list[Range]:
-    """Ranges that hold all `parts`, in order; empty parts need none."""
+def plan(parts: Sequence[Part], piece: int) -> list[Range]:
+    """Ranges of at most `piece` bytes that hold all `parts`, in order; empty parts need none."""
     ranges: list[Range] = []
     group: list[Part] = []
     wasted = 0
-    for start, room in _pieces(parts):
+    for start, room in _pieces(parts, piece):
         gap = start - _stop(group[-1]) if group else 0
         length = start + len(room) - group[0][0] if group else 0
-        joins = 0 <= gap <= GAP and length <= PIECE and wasted + gap <= WASTE * length
+        joins = 0 <= gap <= GAP and length <= piece and wasted + gap <= WASTE * length
         if group and not joins:
             ranges.append(_range(group))
             group, wasted, gap = [], 0, 0
@@ -66,10 +63,10 @@ def _range(group: Sequence[Part]) -> Range:
     return Range(group[0][0], _stop(group[-1]), tuple(group), tuple(start for start, _ in group))
 
 
-def _pieces(parts: Sequence[Part]) -> Iterator[Part]:
+def _pieces(parts: Sequence[Part], piece: int) -> Iterator[Part]:
     for start, room in sorted(parts, key=_start):
-        for at in range(0, len(room), PIECE):
-            yield start + at, room[at : at + PIECE]
+        for at in range(0, len(room), piece):
+            yield start + at, room[at : at + piece]
 
 
 def _start(part: Part) -> int:

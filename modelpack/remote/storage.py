@@ -6,7 +6,7 @@ connect(fs, path, name, length) -> (StoredFile, the first bytes)       .size .fe
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -16,8 +16,8 @@ from modelpack.strict_json import refuse
 
 __all__ = ["StoredFile", "connect", "is_directory"]
 
-TOGETHER = 128 << 20
-"""The most bytes of requests that are answered together: they are held in memory until all are there."""
+_PIECE = 16 << 20
+"""Bytes of one request: answers are held in memory until all that were asked for together are there."""
 
 _MARKS = (
     "size", "ETag", "etag", "md5Hash", "generation", "mtime", "LastModified", "last_modified", "created", "ino",
@@ -41,14 +41,18 @@ class StoredFile:
             refuse("MP572", "it isn't told how long the file is", self.name)
         return size
 
+    @property
+    def piece(self) -> int:
+        return _PIECE
+
     def fetch(self, ranges: Sequence[Range]) -> None:
         """Read all `ranges` into their parts.
 
         Raises:
             PackError: MP570 reading failed, several times; MP571 the file changed; MP574 it may not be read.
         """
-        for group in _groups(ranges):
-            left = list(group)
+        for first in range(0, len(ranges), AT_ONCE):
+            left = list(ranges[first : first + AT_ONCE])
             for pause in pauses():
                 left, error = self._attempt(left)
                 if error is None:
@@ -130,14 +134,3 @@ def _give_up(error: Exception, name: str) -> NoReturn:
         refuse("MP574", f"it may not be read: {error!s:.200}", name)
     said = f"{type(error).__name__}: {error!s:.200}"
     refuse("MP570", f"{said}, after {ATTEMPTS} attempts", name)
-
-
-def _groups(ranges: Sequence[Range]) -> Iterator[list[Range]]:
-    group: list[Range] = []
-    for each in ranges:
-        if group and (len(group) == AT_ONCE or sum(one.size for one in group) + each.size > TOGETHER):
-            yield group
-            group = []
-        group.append(each)
-    if group:
-        yield group
