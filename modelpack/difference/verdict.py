@@ -29,8 +29,10 @@ def verdict(first: Network, second: Network, same: Mapping[str, str]) -> Verdict
     fitting = {name: other for name, other in names.items() if not _unlike(before[name], after[other])}
     filled, firsts = set(fitting.values()), firsts_of(second)
     # All names of what is tied: whoever has a module has all of them.
-    partners = {name: same.get(name, "") for name in first.tensors} | fitting
-    rename = {name: other if firsts.get(other, other) in filled else None for name, other in partners.items()}
+    rename: dict[str, str | None] = {}
+    for name in first.tensors:
+        other = fitting.get(name) if name in before else same.get(name)
+        rename[name] = other if other is not None and firsts.get(other, other) in filled else None
     empty = [name for name in second.tensors if firsts.get(name, name) not in filled]
     reasons = (
         *_missing(after, names.values(), "is missing from the first", first),

@@ -23,6 +23,7 @@ from modelpack.cli import app
 from modelpack.difference import Difference, Side, compare
 from modelpack.difference.alignment import Entry, Work, align
 from modelpack.difference.norms import norms
+from modelpack.difference.renames import runs
 from modelpack.dtypes import DType
 from modelpack.match import stored_names
 from modelpack.pack import LazyTensor, TensorData, open_weights, write_pack
@@ -335,6 +336,39 @@ def test_the_work_of_all_alignments_is_bounded():
     others = [replace(each, name=f"b{at}", content=-at - 1) for at, each in enumerate(entries)]
     assert len(align(entries, others, lambda *_: 1.0, Work()).pairs) == 100
     assert align(entries, others, lambda *_: 1.0, Work(cells=9_999)).pairs == ()
+    work = Work(cells=10_000)
+    assert align(entries, others, lambda *_: 1.0, work).pairs
+    assert align(entries, others, lambda *_: 1.0, work).pairs == (), "the first has taken it all"
+
+
+def test_what_stands_elsewhere_has_moved_if_it_is_the_same():
+    def moved(before: Entry, after: Entry) -> bool:
+        kept = Entry("kept", 0, "kept", has_tensors=True)
+        found = align([before, kept], [kept, after], lambda *_: 1.0, Work())
+        return found.moved == {(0, 1)}
+
+    norm = Entry("norm", 1, "norm", has_tensors=False)
+    assert moved(norm, norm)
+    assert moved(norm, replace(norm, content=2)), "with another setting"
+    assert not moved(norm, replace(norm, kind="linear", content=2)), "it only has the name"
+    first = replace(norm, name="features.1")
+    assert moved(first, first)
+    assert not moved(first, replace(first, content=2)), "a number that another has now"
+    assert not moved(first, replace(first, name="other")), "any activation is like any other"
+    table = replace(norm, has_tensors=True)
+    assert moved(table, replace(table, name="other"))
+
+
+def test_a_module_is_renamed_if_all_in_it_is():
+    def told(pairs: dict[str, str], *alone: str) -> list[str]:
+        return [run.text for run in runs([*pairs.items()], [*pairs], [*pairs.values(), *alone])]
+
+    assert told({"a.x": "b.x", "a.y": "b.y"}) == ["a is now b"]
+    assert told({"a.x": "b.x", "a.y": "c.y"}) == ["a.x is now b.x", "a.y is now c.y"]
+    assert told({"a.x": "b.x"}, "b.y") == ["a.x is now b.x"]
+    assert told({"a.x": "b.z"}) == ["a.x is now b.z"]
+    assert told({f"f.{at}.x": f"f.{at + 1}.x" for at in (3, 4, 5)}) == ["f.3 to f.5 are now f.4 to f.6"]
+    assert told({"f.3": "f.4", "f.5": "f.6"}) == ["f.3 is now f.4", "f.5 is now f.6"]
 
 
 # ------------------------------------------------------------------------------------------ stored weights
