@@ -49,8 +49,13 @@ def open_files(url: str, limits: Limits) -> tuple[dict[str, Window], dict[str, i
     fs, path = file_system(url)
     name = shown(url)
     if is_http(url):
-        return _open(name, limits, _over_http(fs, url), url.partition("?")[0].endswith("/"))
-    return _open(name, limits, _stored(fs, path, name), storage.is_directory(fs, path, name))
+        connect, is_directory = _over_http(fs, url), url.partition("?")[0].endswith("/")
+    else:
+        connect, is_directory = _stored(fs, path, name), storage.is_directory(fs, path, name)
+    if is_directory:
+        # Others may have one connection, that threads can't share.
+        return _directory(name, limits, connect, AT_ONCE if fs.async_impl else 1), {}
+    return _archive(name, limits, connect("", _FIRST))
 
 
 def _over_http(fs: Any, url: str) -> Connect:
@@ -70,14 +75,6 @@ def _stored(fs: Any, path: str, shown_as: str) -> Connect:
         return RemoteFile(far, ((0, data),))
 
     return connect
-
-
-def _open(
-    name: str, limits: Limits, connect: Connect, is_directory: bool
-) -> tuple[dict[str, Window], dict[str, int]]:
-    if is_directory:
-        return _directory(name, limits, connect), {}
-    return _archive(name, limits, connect("", _FIRST))
 
 
 def _archive(name: str, limits: Limits, file: RemoteFile) -> tuple[dict[str, Window], dict[str, int]]:
@@ -112,7 +109,7 @@ def _header_guess(manifest: int) -> int:
     return manifest + _SPARE if manifest else _FIRST
 
 
-def _directory(name: str, limits: Limits, connect: Connect) -> dict[str, Window]:
+def _directory(name: str, limits: Limits, connect: Connect, at_once: int) -> dict[str, Window]:
     try:
         file = connect(MANIFEST, _FIRST)
     except PackError as error:
@@ -132,7 +129,7 @@ def _directory(name: str, limits: Limits, connect: Connect) -> dict[str, Window]
         each: {ARCHITECTURE: limits.architecture_bytes, SAMPLES: _SPARE}.get(each, _header_guess(len(data)))
         for each in manifest.files
     }
-    with ThreadPoolExecutor(AT_ONCE) as threads:
+    with ThreadPoolExecutor(at_once) as threads:
         for each, opened in zip(lengths, threads.map(connect, lengths, lengths.values()), strict=True):
             windows[each] = Window(opened, 0, opened.far.size, each)
     return windows

@@ -89,7 +89,6 @@ class StoredFile:
         return failed, error
 
     def _check(self) -> None:
-        self.fs.invalidate_cache(self.path)
         if _marks(self.fs, self.path, self.name) != self.marks:
             refuse("MP571", "the file is another than when it was opened", self.name, "open it again")
 
@@ -112,6 +111,7 @@ def is_directory(fs: Any, path: str, name: str) -> bool:
 
 
 def _marks(fs: Any, path: str, name: str) -> tuple[object, ...]:
+    fs.invalidate_cache(path)  # what a listing said some time ago is no mark of the file now
     info = _insist(lambda: fs.info(path), name)
     return tuple(info.get(key) for key in _MARKS)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,7 +29,8 @@ Fault = Callable[[Answer], None]
 
 @dataclass
 class Server:
-    """`files` by path; `faults` are used up one a request, then `always`; `sent` counts bytes of bodies."""
+    """`files` by path; `faults` are used up one a request, then `always`; `sent` counts bytes of bodies,
+    `now` requests that aren't answered yet."""
 
     url: str = ""
     files: dict[str, bytes] = field(default_factory=dict)
@@ -36,6 +38,8 @@ class Server:
     always: Fault | None = None
     requests: list[str] = field(default_factory=list)
     sent: int = 0
+    now: int = 0
+    most_at_once: int = 0
     knows_ranges: bool = True
 
     def forget(self) -> None:
@@ -58,6 +62,15 @@ class Server:
         return Answer(206, headers, data[first : last + 1])
 
 
+class _Http(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that has seen enough closes its end, which is no error here."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 @contextmanager
 def serving() -> Iterator[Server]:
     server = Server()
@@ -71,9 +84,13 @@ def serving() -> Iterator[Server]:
             answer = server.answer(self.path, wanted)
             with lock:
                 server.requests.append(f"{self.path} {wanted}")
+                server.now += 1
+                server.most_at_once = max(server.now, server.most_at_once)
                 fault = server.faults.pop(0) if server.faults else server.always
             if fault is not None:
                 fault(answer)
+            with lock:
+                server.now -= 1
             self.send_response(answer.status)
             for key, value in {"Content-Length": str(len(answer.body)), **answer.headers}.items():
                 self.send_header(key, value)
@@ -93,8 +110,7 @@ def serving() -> Iterator[Server]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        http.daemon_threads = True
+    with _Http(("127.0.0.1", 0), Handler) as http:
         server.url = f"http://127.0.0.1:{http.server_port}"
         thread = threading.Thread(target=http.serve_forever, args=(0.01,))
         thread.start()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -207,6 +208,22 @@ def test_neighbours_come_in_one_request() -> None:
         (0, 10_600),
         (90_000, 90_010),
     ]
+
+
+def test_several_requests_run_at_once_but_not_all(server: Server, put, tmp_path: Path) -> None:
+    entries = [tensor(f"t{k}", DType.UINT8, (100_000,)) for k in range(80)]
+    url = put(server.url, saved(tmp_path / "a.modelpack", entries))
+    with modelpack.open(url) as pack:
+        server.forget()
+        server.always = slow
+        views = read_tensors([pack[entry.name] for entry in entries[::2]])
+    assert all(bytes(views[entry.name]) == entry.data for entry in entries[::2])
+    assert len(server.requests) == 40  # what lies between two is too large to be read along
+    assert 1 < server.most_at_once <= patience.AT_ONCE
+
+
+def slow(answer: Answer) -> None:
+    time.sleep(0.02)
 
 
 def status(code: int) -> Fault:
