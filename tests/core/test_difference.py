@@ -242,6 +242,7 @@ def test_a_tie_that_is_gone_leaves_a_tensor_without_weights():
     assert verdict.reasons == (
         "head.weight (float32[50, 16]) is missing from the first, where it is tied to embed.weight",
     )
+    assert (verdict.rename, verdict.leave) == ({"head": None}, ("head.weight",))
     assert diff(untied, LANGUAGE).verdict.rename == {"head": None}
 
 
