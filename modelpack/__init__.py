@@ -17,11 +17,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from modelpack.api import OpenPack, check, diff, open
+    from modelpack.api import check, diff
     from modelpack.architecture import Architecture
     from modelpack.backends.torch.load import load
     from modelpack.backends.torch.save import save
     from modelpack.backends.torch.transfer import transfer
+    from modelpack.composing import build, compose, lock
     from modelpack.difference.report import Difference
     from modelpack.errors import (
         ArchitectureError,
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
         Place,
         Problem,
     )
+    from modelpack.opened import OpenPack, open
+    from modelpack.reuse.joining import join
+    from modelpack.reuse.part import Part
 
 __version__ = "0.1.0"
 
@@ -46,12 +50,17 @@ __all__ = [
     "ModelpackError",
     "OpenPack",
     "PackError",
+    "Part",
     "Place",
     "Problem",
     "__version__",
+    "build",
     "check",
+    "compose",
     "diff",
+    "join",
     "load",
+    "lock",
     "open",
     "save",
     "transfer",
@@ -65,14 +74,19 @@ _HOMES = {
     "CaptureWarning": "modelpack.errors",
     "Difference": "modelpack.difference.report",
     "ModelpackError": "modelpack.errors",
-    "OpenPack": "modelpack.api",
+    "OpenPack": "modelpack.opened",
     "PackError": "modelpack.errors",
+    "Part": "modelpack.reuse.part",
     "Place": "modelpack.errors",
     "Problem": "modelpack.errors",
+    "build": "modelpack.composing",
     "check": "modelpack.api",
+    "compose": "modelpack.composing",
     "diff": "modelpack.api",
+    "join": "modelpack.reuse.joining",
     "load": "modelpack.backends.torch.load",
-    "open": "modelpack.api",
+    "lock": "modelpack.composing",
+    "open": "modelpack.opened",
     "save": "modelpack.backends.torch.save",
     "transfer": "modelpack.backends.torch.transfer",
 }

@@ -27,12 +27,14 @@ if TYPE_CHECKING:
 __all__ = [
     "ARGUMENT_KINDS",
     "KEYWORDS",
+    "Action",
     "Apply",
     "Architecture",
     "Argument",
     "Block",
     "ByMode",
     "Call",
+    "Import",
     "InputSpec",
     "Inputs",
     "Node",
@@ -40,6 +42,7 @@ __all__ = [
     "RawTensor",
     "SettingValue",
     "Structure",
+    "Take",
     "Use",
     "leaves",
 ]
@@ -118,11 +121,44 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Import:
+    """Another pack of which parts are used: where it is, and the digest that it must have (None: the lock file says it)."""
+
+    pack: str
+    digest: str | None = None
+    place: Position | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """A part of an imported network as a submodule; `reuse.linking` puts it in."""
+
+    source: str
+    """the import's name"""
+    path: str | None = None
+    """what is there by itself: a container's layers, or one layer"""
+    first: str | None = None
+    last: str | None = None
+    """a range of layers; None: from the beginning, to the end"""
+    outputs: Mapping[str, str] = field(default_factory=dict[str, str])
+    """what it gives, by name: layers in it; empty: what its last layer gives"""
+    rename: Mapping[str, str] = field(default_factory=dict[str, str])
+    """paths of layers and tensors in it -> what they are called here"""
+    reset: tuple[str, ...] = ()
+    """tensors, and layers with all of theirs, whose values are made anew; as they are called here"""
+    shared: bool = False
+    """the same part once more is the same module, not a copy"""
+
+
+Action = Apply | Use | Call | Take
+
+
+@dataclass(frozen=True, slots=True)
 class Node:
     """One step of a block; its name is the submodule's, dots included (`features.0`)."""
 
     name: str
-    action: Apply | Use | Call
+    action: Action
     inputs: Structure = None
     """a tuple (ports in order), a mapping (ports by name), or None: what comes before"""
     repeat: Literal = None
@@ -201,6 +237,8 @@ class Architecture:
     modes: tuple[str, ...] = ("train", "eval")
     requires: tuple[Comparison, ...] = ()
     """what must hold between its free dimensions for it to be run"""
+    imports: Mapping[str, Import] = field(default_factory=dict[str, Import])
+    """other packs by the names under which nodes use parts of them"""
     file: str = field(default="<text>", compare=False)
     """what problems call the document"""
 

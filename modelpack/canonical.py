@@ -12,7 +12,17 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
-from modelpack.architecture import ARGUMENT_KINDS, Apply, Architecture, Block, Call, Node, Structure, Use
+from modelpack.architecture import (
+    ARGUMENT_KINDS,
+    Apply,
+    Architecture,
+    Block,
+    Call,
+    Node,
+    Structure,
+    Take,
+    Use,
+)
 from modelpack.comparison import Comparison
 from modelpack.layers.base import Port
 from modelpack.layers.kinds import Literal
@@ -142,6 +152,8 @@ def ports_of(node: Node, earlier: Mapping[str, Node], blocks: Mapping[str, Block
 
 def action_of(node: Node, earlier: Mapping[str, Node], blocks: Mapping[str, Block]) -> Apply | Use | None:
     """What a node does, calls followed to the node that they call; None where that isn't found."""
+    if isinstance(node.action, Take):
+        return None
     if not isinstance(node.action, Call):
         return node.action
     target = node.action.target
@@ -157,6 +169,8 @@ def action_of(node: Node, earlier: Mapping[str, Node], blocks: Mapping[str, Bloc
 def _inside(node: Node, rest: str, blocks: Mapping[str, Block]) -> Apply | Use | None:
     """The action at path `rest` below a node."""
     action = node.action
+    if isinstance(action, Take):
+        return None
     if node.repeat is not None and rest:
         rest = rest.partition(".")[2]
     if not rest or isinstance(action, Call):

@@ -18,12 +18,12 @@ from modelpack.errors import ArchitectureError, Problem, raise_if_any
 from modelpack.inference import Inference
 from modelpack.layers import BUILTIN, LayerType
 from modelpack.network import Network, Specs
-from modelpack.reader import read_draft
+from modelpack.reader import Draft, read_draft
 from modelpack.reading import Problems
 from modelpack.tensors import Mismatch, TensorSpec
 from modelpack.wiring import WiredBlock, input_leaves, wire
 
-__all__ = ["check", "check_text"]
+__all__ = ["check", "check_draft", "check_text"]
 
 
 def check(architecture: Architecture, budget: Budget = DEFAULT_BUDGET) -> Network:
@@ -46,10 +46,18 @@ def check_text(
     Raises:
         ArchitectureError: with all problems (1xx to 3xx), in order of place.
     """
-    draft = read_draft(text, file, types)
+    return check_draft(read_draft(text, file, types), budget)
+
+
+def check_draft(draft: Draft, budget: Budget = DEFAULT_BUDGET) -> Network:
+    """As `check`, of what could be read: its problems are told with those of the network.
+
+    Raises:
+        ArchitectureError: with all problems (1xx to 3xx), in order of place.
+    """
     if not draft.sound:
         raise_if_any(draft.problems, ArchitectureError)
-    problems = Problems(file)
+    problems = Problems(draft.architecture.file)
     problems.found += draft.problems
     return _checked(draft.architecture, problems, budget)
 

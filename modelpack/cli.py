@@ -21,8 +21,8 @@ from modelpack.errors import ModelpackError, Problem, printable
 from modelpack.limits import MOST_FIRST_BYTES
 
 if TYPE_CHECKING:
-    from modelpack.api import OpenPack
     from modelpack.network import Network
+    from modelpack.opened import OpenPack
 
 __all__ = ["app", "main"]
 
@@ -97,11 +97,11 @@ def show(
 def verify(path: PackPath) -> None:
     """Check a pack, compare every byte with its digests, and run its samples where torch is installed."""
     with reporting():
-        from modelpack import api
+        from modelpack import opened as packs
         from modelpack.console import human_bytes, progress_bar
         from modelpack.pack import verify_digests
 
-        with api.open(path) as opened:
+        with packs.open(path) as opened:
             print(f"architecture and weights agree ({_size(opened.network)})")
             with progress_bar("digests") as advance:
                 verify_digests(opened.pack, lambda _, done, total: advance(done, total))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from modelpack.architecture import ARGUMENT_KINDS, Apply, Architecture, Block, ByMode, Call, Node, Use
+from modelpack.architecture import ARGUMENT_KINDS, Apply, Architecture, Block, ByMode, Call, Node, Take, Use
 from modelpack.binding import Scope, bind_dims, is_symbolic, match_structure, resolve
 from modelpack.budget import Budget
 from modelpack.canonical import INDEX
@@ -207,6 +207,11 @@ class Inference:
                 return self._child(use.block, arguments, passed, inputs, run)
             case Call(target):
                 return self._again(target, inputs, run)
+            case Take(source):
+                told = f"takes a part of '{source}': its imports must be resolved first"
+                raise Mismatch(
+                    told, code="MP346", hint="modelpack.check and modelpack.compose do that for a file"
+                )
 
     def _leaf(self, node: Node, apply: Apply, scope: Scope) -> Leaf:
         """The layer; one without names in its settings is made once for all bodies of the block."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import NoReturn, TypeGuard
 
 from modelpack import digests
@@ -18,7 +18,7 @@ from modelpack.files import MANIFEST, is_pack_file
 from modelpack.limits import Limits
 from modelpack.strict_json import JsonObject, JsonValue, parse_object, refuse
 
-__all__ = ["FORMAT", "FileRecord", "Manifest", "read_manifest", "write_manifest"]
+__all__ = ["FORMAT", "FileRecord", "Manifest", "Origin", "read_manifest", "write_manifest"]
 
 FORMAT = 1
 """The version of the pack format that this library writes, and the only one that it reads."""
@@ -27,7 +27,7 @@ MODES = ("eval", "train")
 _DEEPEST = 16
 _MOST_EXACT = 2**53
 """Integers up to here are the same as floats; JSON readers elsewhere may have no others."""
-_KEYS = {"modelpack", "library", "files", "licence", "modes", "metrics", "metadata"}
+_KEYS = {"modelpack", "library", "files", "licence", "modes", "metrics", "metadata", "origins"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +40,21 @@ class FileRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a tensor comes from: the pack, by its digest (None: it has none), the tensor's name in it, and whether it was frozen
+    here."""
+
+    pack: str | None
+    tensor: str
+    frozen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """`files` has a record for every file but the manifest itself; the rest is the maker's word.
 
     `modes`: those in which the network was captured and may be run. `metadata`: any JSON, kept and never
-    acted upon.
+    acted upon. `origins`: tensors that came from other packs.
     """
 
     files: Mapping[str, FileRecord]
@@ -53,6 +63,7 @@ class Manifest:
     modes: tuple[str, ...] = ()
     metrics: Mapping[str, float] = field(default_factory=dict[str, float])
     metadata: Mapping[str, JsonValue] = field(default_factory=dict[str, "JsonValue"])
+    origins: Mapping[str, Origin] = field(default_factory=dict[str, Origin])
 
 
 def write_manifest(manifest: Manifest) -> bytes:
@@ -68,12 +79,13 @@ def write_manifest(manifest: Manifest) -> bytes:
     }
     if manifest.licence is not None:
         document["licence"] = manifest.licence
-    for key in ("modes", "metrics", "metadata"):
-        value = {"modes": list(manifest.modes), "metrics": manifest.metrics, "metadata": manifest.metadata}[
-            key
-        ]
-        if value:
-            document[key] = value
+    told = {
+        "modes": list(manifest.modes),
+        "metrics": manifest.metrics,
+        "metadata": manifest.metadata,
+        "origins": {name: asdict(origin) for name, origin in manifest.origins.items()},
+    }
+    document |= {key: value for key, value in told.items() if value}
     try:
         text = json.dumps(document, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
         data = (text + "\n").encode()
@@ -116,6 +128,10 @@ def read_manifest(data: bytes, limits: Limits) -> Manifest:
         modes=_modes(document.get("modes", [])),
         metrics=_metrics(document.get("metrics", {})),
         metadata=_metadata(document.get("metadata", {})),
+        origins={
+            name: _origin(name, each)
+            for name, each in _object(document.get("origins", {}), "origins").items()
+        },
     )
 
 
@@ -204,6 +220,20 @@ def _is_metric(value: JsonValue) -> TypeGuard[float]:
 def _metadata(value: JsonValue) -> Mapping[str, JsonValue]:
     _check_depth(value, _DEEPEST)
     return _object(value, "metadata")
+
+
+def _origin(name: str, value: JsonValue) -> Origin:
+    path = f"origins.{name:.100}"
+    entry = _object(value, path)
+    keys = {"pack", "tensor", "frozen"}
+    if entry.keys() != keys:
+        _refuse_keys(path, sorted(keys - entry.keys()), sorted(entry.keys() - keys))
+    pack, frozen = entry["pack"], entry["frozen"]
+    return Origin(
+        None if pack is None else _digest(pack, f"{path}.pack", digests.EMPTY),
+        _text(entry["tensor"], f"{path}.tensor"),
+        frozen if isinstance(frozen, bool) else _wrong(f"{path}.frozen", "true or false"),
+    )
 
 
 def _check_depth(value: JsonValue, left: int) -> None:

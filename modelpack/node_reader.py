@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from modelpack import source
-from modelpack.architecture import Apply, ByMode, Call, Node, SettingValue, Structure, Use
+from modelpack.architecture import Action, Apply, ByMode, Call, Node, SettingValue, Structure, Take, Use
 from modelpack.canonical import LAST
 from modelpack.layers import LayerType
 from modelpack.layers.base import Setting
 from modelpack.layers.initial import INITIALISERS, Init
 from modelpack.layers.kinds import Integer, Literal, has_arguments
 from modelpack.reading import PATH, Problems, describe, literal, nearest
+from modelpack.take_reader import take_of
 
 __all__ = ["NodeReader"]
 
 _COMMON = ("inputs", "repeat", "from", "frozen", "init", "when")
-_RESERVED = ("take", "outputs", "rename", "reset", "shared")
+_OF_TAKE = ("take", "outputs", "rename", "reset", "shared")
 _MODES = ("train", "eval")
 _COUNT = Integer(minimum=1)
 _FIRST = Integer(minimum=0, maximum=LAST)
 _LONGEST_REFERENCE = 256
 _MOST_MISTYPED = 16
 """Unknown settings that are compared with missing ones."""
-_Action = Apply | Use | Call
 
 
 class NodeReader:
@@ -32,6 +32,8 @@ class NodeReader:
     def __init__(self, problems: Problems, types: Mapping[str, LayerType]) -> None:
         self._problems = problems
         self._types = types
+        self.imports: Collection[str] = ()
+        """the names of imports, once they are known"""
 
     def node(self, name: str, value: source.Value, at: tuple[int, int], path: str) -> Node:
         """The node that `value` is; after a problem one that calls nothing, about which `check` stays silent."""
@@ -67,12 +69,12 @@ class NodeReader:
 
     # ------------------------------------------------------------------------------------------- what it does
 
-    def _action(self, node: source.Mapping, path: str) -> tuple[_Action, Mapping[str, tuple[int, int]]]:
-        found: _Action | None = None
+    def _action(self, node: source.Mapping, path: str) -> tuple[Action, Mapping[str, tuple[int, int]]]:
+        found: Action | None = None
         places: Mapping[str, tuple[int, int]] = {}
         seen: list[str] = []
         for key, value in node.entries.items():
-            if key in _COMMON or key == "with":
+            if key in _COMMON or key in _OF_TAKE or key == "with":
                 continue
             at = node.key_places[key]
             seen.append(key)
@@ -82,14 +84,11 @@ class NodeReader:
                 found = Apply(kind, self._settings(kind, settings, path) if settings else {})
                 places = settings.key_places if settings else {}
             elif key == "use":
-                found = Use(self._problems.text(value, f"{path}.use") or "", self._with(node, path))
+                found = self._use(self._problems.text(value, f"{path}.use") or "", node, path)
                 places = {"use": (value.line, value.column)}
             elif key == "call":
                 found = Call(self.reference(value, f"{path}.call"))
                 places = {"call": (value.line, value.column)}
-            elif key in _RESERVED:
-                seen.pop()
-                self._problems.add("MP219", f"'{key}' is reserved: this version does not read it", at, path)
             else:
                 self._unknown(key, value, at, path)
         if len(seen) != 1:
@@ -98,15 +97,23 @@ class NodeReader:
         self._only_where_it_belongs(node, found, path)
         return found or Call(""), places
 
+    def _use(self, name: str, node: source.Mapping, path: str) -> Use | Take:
+        """A block or, by the names of imports, a part of another pack."""
+        if name not in self.imports:
+            return Use(name, self._with(node, path))
+        return take_of(name, node, path, self._problems, self.reference)
+
     def _unknown(self, key: str, value: source.Value, at: tuple[int, int], path: str) -> None:
-        near = self._problems.suggestion(key, (*self._types, "use", "call", "with", *_COMMON))
+        near = self._problems.suggestion(key, (*self._types, "use", "call", "with", *_COMMON, *_OF_TAKE))
         if ":" in key or "." in key:
             near = "types of third parties are allowed by the caller, never by the file; nothing is imported"
         self._problems.add("MP201", f"unknown layer type '{key}'", at, path, near)
 
-    def _only_where_it_belongs(self, node: source.Mapping, action: _Action | None, path: str) -> None:
-        """`with` belongs to `use`, `from` to `repeat`; a call has no tensors of its own to freeze, start or repeat."""
+    def _only_where_it_belongs(self, node: source.Mapping, action: Action | None, path: str) -> None:
+        """`with` belongs to the use of a block, `take` and its like to that of an import, `from` to `repeat`; a call has no
+        tensors of its own to freeze, start or repeat."""
         wrong = [] if isinstance(action, Use) else ["with"]
+        wrong += [] if isinstance(action, Take) else _OF_TAKE
         wrong += [] if "repeat" in node.entries else ["from"]
         if isinstance(action, Call):
             wrong += ["repeat", "frozen", "init"]

@@ -6,13 +6,13 @@ import os
 import stat
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from modelpack import __version__, archive_layout, digests
 from modelpack.atomic import replacing_directory, replacing_file
 from modelpack.files import ARCHITECTURE, MANIFEST, SAMPLES, WEIGHTS, is_pack_file, shard_name
-from modelpack.manifest import FileRecord, Manifest, write_manifest
+from modelpack.manifest import FileRecord, Manifest, Origin, write_manifest
 from modelpack.safetensors_layout import Part, TensorData, lay_out, shards
 from modelpack.stream import Beside, Sums, no_crc, running_crc, write_all, write_parts
 from modelpack.strict_json import JsonValue, refuse
@@ -47,7 +47,9 @@ def write_pack(
     modes: Sequence[str] = (),
     metrics: Mapping[str, float] | None = None,
     metadata: Mapping[str, JsonValue] | None = None,
+    origins: Mapping[str, Origin] | None = None,
     library: str = LIBRARY,
+    confirm: Callable[[Manifest], None] | None = None,
     shard_bytes: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Manifest:
@@ -56,7 +58,8 @@ def write_pack(
     A pack that is there already is replaced in one step, once the new one is on the disk; until then, and
     after a crash at any moment, it's whole. `weights=None` makes a pack without weights (a template).
     `shard_bytes` splits the weights in files of at most so many bytes. `progress(done, total)` is told of
-    bytes written.
+    bytes written. `confirm` is shown the manifest, digests and all, once everything is written and before it takes
+    the place of what is there; what it raises leaves that as it is.
 
     Raises:
         PackError: MP507 something else stands at `path`; MP550, MP554 a tensor can't be written; MP562 the
@@ -67,15 +70,19 @@ def write_pack(
         members.append(Member(SAMPLES, lay_out(list(samples))))
     if weights is not None:
         members.extend(_weight_members(list(weights), shard_bytes))
-    draft = Manifest({}, library, licence, tuple(modes), dict(metrics or {}), dict(metadata or {}))
+    draft = Manifest(
+        {}, library, licence, tuple(modes), dict(metrics or {}), dict(metadata or {}), dict(origins or {})
+    )
     final: list[Manifest] = []
 
     def manifest_of(sums: Mapping[str, Sums]) -> bytes:
-        final[:] = [_fill(draft, members, sums)]
-        return write_manifest(final[0])
+        final.append(replace(draft, files=_records(members, sums)))
+        if confirm is not None and len(final) > 1:  # the first is for its length
+            confirm(final[-1])
+        return write_manifest(final[-1])
 
     write_members(path, members, manifest_of, progress)
-    return final[0]
+    return final[-1]
 
 
 def write_members(
@@ -127,9 +134,8 @@ def _weight_members(tensors: list[TensorData], shard_bytes: int | None) -> list[
     return [Member(shard_name(k, len(parts)), lay_out(part)) for k, part in enumerate(parts, start=1)]
 
 
-def _fill(draft: Manifest, members: Sequence[Member], sums: Mapping[str, Sums]) -> Manifest:
-    files = {member.name: _record(member, sums[member.name].digests) for member in members}
-    return Manifest(files, draft.library, draft.licence, draft.modes, draft.metrics, draft.metadata)
+def _records(members: Sequence[Member], sums: Mapping[str, Sums]) -> dict[str, FileRecord]:
+    return {member.name: _record(member, sums[member.name].digests) for member in members}
 
 
 def _record(member: Member, each: Sequence[bytes]) -> FileRecord:

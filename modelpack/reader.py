@@ -28,6 +28,7 @@ from modelpack.layers.kinds import Integer, Literal
 from modelpack.layers.rules import MOST_AXES
 from modelpack.node_reader import NodeReader
 from modelpack.reading import NAME, PATH, Problems, describe, literal
+from modelpack.take_reader import read_imports
 
 __all__ = ["Draft", "read", "read_draft"]
 
@@ -112,10 +113,9 @@ class _Reader:
             return Architecture("", Block({}, ()))
         self._format(top)
         self.problems.keys(top, _TOP, "")
-        if "imports" in top.entries:
-            self.problems.add(
-                "MP219", "imports are reserved: this version does not read them", top.key_places["imports"]
-            )
+        value = top.entries.get("imports")
+        imports = read_imports(value, self.problems) if value else {}
+        self._nodes.imports = imports
         blocks = self._blocks(top)
         main = self._block(top, "")
         dtype = top.entries.get("dtype")
@@ -126,6 +126,7 @@ class _Reader:
             dtype=(self._dtype(dtype, "dtype") if dtype else None) or DType.FLOAT32,
             modes=self._modes(top),
             requires=canonical_requirements(self._requires(top)),
+            imports=imports,
             file=self.problems.file,
         )
 
@@ -190,6 +191,10 @@ class _Reader:
             if not NAME.fullmatch(name) and entries:
                 self.problems.add(
                     "MP206", f"'{name}' can't be a block's name", entries.key_places[name], path
+                )
+            if name in self._nodes.imports and entries:
+                self.problems.add(
+                    "MP215", f"the name '{name}' is an import's", entries.key_places[name], path
                 )
             body = self.problems.mapping(item, path)
             if body is not None:

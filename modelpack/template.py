@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from math import prod
 
 from modelpack.errors import ArchitectureError, Problem, raise_if_any
@@ -15,28 +15,31 @@ from modelpack.safetensors_layout import TensorData
 __all__ = ["first_values", "made", "makeable"]
 
 
-def first_values(network: Network, seed: int, most_bytes: int = MOST_FIRST_BYTES) -> list[TensorData]:
-    """The tensors that a weight file must hold, each made when it is written; equal seeds give equal bytes.
+def first_values(
+    network: Network, seed: int, most_bytes: int = MOST_FIRST_BYTES, given: Container[str] = ()
+) -> list[TensorData]:
+    """The tensors that a weight file must hold, each made when it is written; equal seeds give equal bytes. Those in `given` have
+    values already.
 
     Raises:
         ArchitectureError: as `makeable`; MP412 they have more than `most_bytes`.
     """
-    entries = makeable(network)
+    entries = makeable(network, given)
     total = sum(prod(entry.shape) * entry.dtype.bits // 8 for entry in entries)
     if total > most_bytes:
-        message = f"the tensors have {total:,} bytes, the most is {most_bytes:,}"
+        message = f"the tensors to be made have {total:,} bytes, the most is {most_bytes:,}"
         hint = "allow more with --max-bytes"
         raise ArchitectureError(Problem("MP412", message, path=network.main.name, hint=hint))
     return [_lazily(entry, seed) for entry in entries]
 
 
-def makeable(network: Network) -> list[TensorEntry]:
-    """What a weight file must hold, once it is sure that each can be made.
+def makeable(network: Network, given: Container[str] = ()) -> list[TensorEntry]:
+    """What a weight file must hold besides what is `given`, once it is sure that each can be made.
 
     Raises:
         ArchitectureError: MP410 a tensor of its own that says no `init`; MP411 an initialiser that can't make this tensor.
     """
-    entries = list(stored_names(network).values())
+    entries = [entry for name, entry in stored_names(network).items() if name not in given]
     raise_if_any((problem for entry in entries for problem in _problems(entry)), ArchitectureError)
     return entries
 

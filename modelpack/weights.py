@@ -68,14 +68,12 @@ class LazyTensor(NamedTuple):
         return self.info.size
 
     def read(self) -> memoryview:
-        """The tensor's bytes in memory of their own, writable; exactly these bytes are read from the file.
+        """The tensor's bytes in memory of their own, writable, at a multiple of 64; exactly these bytes are read.
 
         Raises:
-            PackError: MP508 the file was truncated since it was opened.
+            PackError: as `read_tensors`.
         """
-        buffer = memoryview(bytearray(self.info.size))
-        self.window.read_into(self.info.start, buffer)
-        return buffer
+        return read_tensors([self])[self.name]
 
     def chunks(self) -> Iterator[memoryview]:
         """The tensor's bytes in pieces, each overwritten when the next is asked for."""

@@ -30,8 +30,12 @@ class Source(Protocol):
         """The bytes `start` to `stop` (exclusive)."""
         ...
 
+    def read_into(self, start: int, buffer: memoryview, name: str) -> None:
+        """Fill `buffer` with the bytes from `start` on; those that follow are likely to be next."""
+        ...
+
     def fill(self, parts: Sequence[tuple[int, memoryview]], name: str) -> None:
-        """Fill each buffer with the bytes from its position on; exactly these bytes are needed."""
+        """Fill each buffer with the bytes from its position on; no others will be needed."""
         ...
 
     def views(self, spans: Sequence[tuple[int, int]], name: str) -> list[memoryview]:
@@ -54,19 +58,27 @@ class LocalFile:
         if len(data) == stop - start:
             return data
         buffer = bytearray(stop - start)
-        self.fill([(start, memoryview(buffer))], name)
+        self.read_into(start, memoryview(buffer), name)
         return bytes(buffer)
+
+    def read_into(self, start: int, buffer: memoryview, name: str) -> None:
+        done = 0
+        while done < len(buffer):
+            count = os.preadv(self.file.fileno(), [buffer[done:]], start + done)
+            if count == 0:
+                missing = len(buffer) - done
+                refuse("MP508", f"ended at byte {start + done}, {missing} more were expected", name)
+            done += count
 
     def fill(self, parts: Sequence[tuple[int, memoryview]], name: str) -> None:
         number = self.file.fileno()
-        for start, buffer in parts:
-            done = 0
-            while done < len(buffer):
-                count = os.preadv(number, [buffer[done:]], start + done)
-                if count == 0:
-                    missing = len(buffer) - done
-                    refuse("MP508", f"ended at byte {start + done}, {missing} more were expected", name)
-                done += count
+        # The kernel reads ahead by megabytes of what nobody asked for; what is mapped later still wants that.
+        os.posix_fadvise(number, 0, 0, os.POSIX_FADV_RANDOM)
+        try:
+            for start, buffer in parts:
+                self.read_into(start, buffer, name)
+        finally:
+            os.posix_fadvise(number, 0, 0, os.POSIX_FADV_NORMAL)
 
     def views(self, spans: Sequence[tuple[int, int]], name: str) -> list[memoryview]:
         """Views of one mapping over all `spans`: nothing is read before it is touched, and what is written stays in
@@ -105,7 +117,7 @@ class Window:
         """Fill `buffer` with the bytes from `start` on. Raises PackError MP508 if the file has become
         shorter.
         """
-        self.source.fill([(self.offset + start, buffer)], self.name)
+        self.source.read_into(self.offset + start, buffer, self.name)
 
     def chunks(self, start: int, stop: int) -> Iterator[memoryview]:
         """The bytes `start` to `stop` in pieces; each is overwritten when the next is asked for."""

@@ -19,12 +19,14 @@ from modelpack.architecture import (
     Block,
     ByMode,
     Call,
+    Import,
     Inputs,
     InputSpec,
     Node,
     RawTensor,
     SettingValue,
     Structure,
+    Take,
 )
 from modelpack.dims import Dim, Expr
 from modelpack.dtypes import DType
@@ -48,6 +50,8 @@ def _document(architecture: Architecture) -> Iterator[str]:
         yield f"dtype: {architecture.dtype}"
     if architecture.modes != ("train", "eval"):
         yield f"modes: [{', '.join(architecture.modes)}]"
+    if architecture.imports:
+        yield from _section("imports", {name: _import(each) for name, each in architecture.imports.items()})
     main = architecture.main
     yield from _inputs(main)
     yield from _requires(architecture)
@@ -111,6 +115,8 @@ def _node(node: Node) -> _Tree:
             tree[kind.name] = {name: _setting(settings[name]) for name in kind.settings if name in settings}
         case Call(target):
             tree["call"] = _word(target)
+        case Take() as take:
+            tree |= _take(take)
         case use:
             tree["use"] = _word(use.block)
             if use.arguments:
@@ -127,6 +133,33 @@ def _node(node: Node) -> _Tree:
         tree["init"] = {name: _init(each) for name, each in node.init.items()}
     if node.when is not None:
         tree["when"] = node.when
+    return tree
+
+
+def _take(take: Take) -> dict[str, _Tree]:
+    tree: dict[str, _Tree] = {"use": _word(take.source)}
+    if take.path is not None:
+        tree["take"] = _word(take.path)
+    elif take.first is not None and take.last is not None:
+        tree["take"] = [_word(take.first), _word(take.last)]
+    elif take.first is not None or take.last is not None:
+        ends = {"from": take.first, "to": take.last}
+        tree["take"] = {key: _word(each) for key, each in ends.items() if each is not None}
+    if take.outputs:
+        tree["outputs"] = {name: _word(each) for name, each in take.outputs.items()}
+    if take.rename:
+        tree["rename"] = {name: _word(each) for name, each in take.rename.items()}
+    if take.reset:
+        tree["reset"] = list(map(_word, take.reset))
+    if take.shared:
+        tree["shared"] = "true"
+    return tree
+
+
+def _import(value: Import) -> _Tree:
+    tree: dict[str, _Tree] = {"pack": _word(value.pack)}
+    if value.digest is not None:
+        tree["digest"] = _word(value.digest)
     return tree
 
 

@@ -60,6 +60,10 @@ class RemoteFile:
         self._fetch([(start + len(data), memoryview(rest))])
         return data + rest
 
+    def read_into(self, start: int, buffer: memoryview, name: str) -> None:
+        """Raises PackError MP570 to MP574."""
+        self.fill([(start, buffer)], name)
+
     def fill(self, parts: Sequence[Part], name: str) -> None:
         """Raises PackError MP570 to MP574."""
         missing: list[Part] = []

@@ -86,6 +86,10 @@ class _Checked:
     def read(self, start: int, stop: int, name: str) -> bytes:
         return self.source.read(start, stop, name)
 
+    def read_into(self, start: int, buffer: memoryview, name: str) -> None:
+        """Unchecked: pieces have no digests."""
+        self.source.read_into(start, buffer, name)
+
     def fill(self, parts: Sequence[tuple[int, memoryview]], name: str) -> None:
         """Raises PackError MP564, MP570 to MP574."""
         missing = [part for part in parts if not self._cached(part)]

@@ -214,7 +214,7 @@ def test_first_values_of_any_size_are_not_made(tmp_path):
     net.write_text(LARGE)
     result = CliRunner().invoke(app, ["init", str(net), str(target)])
     assert result.exit_code == 1
-    assert "MP412 net: the tensors have 274,877,906,944 bytes" in result.stderr
+    assert "MP412 net: the tensors to be made have 274,877,906,944 bytes" in result.stderr
     assert not target.exists()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import nn
@@ -13,9 +13,9 @@ from modelpack.match import stored_names
 from modelpack.network import Network, TensorEntry
 from modelpack.safetensors_header import TensorInfo
 from modelpack.safetensors_layout import ALIGNMENT
-from modelpack.weights import Weights
+from modelpack.weights import LazyTensor, Weights
 
-__all__ = ["aligned", "empty", "fill"]
+__all__ = ["aligned", "empty", "fill", "fill_from"]
 
 
 def fill(
@@ -37,11 +37,26 @@ def fill(
         BuildError: MP720 tensors for which there are no values; MP721 a shape or dtype differs; MP713 torch lacks a dtype.
         PackError: MP508 the file is shorter than it was.
     """
-    stored = weights.tensors
+    spans = weights.load() if copy else weights.map()
+    return fill_from(network, weights.tensors, spans, device=device, dtype=dtype)
+
+
+def fill_from(
+    network: Network,
+    stored: Mapping[str, LazyTensor],
+    spans: Mapping[str, memoryview],
+    *,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype | None = None,
+) -> dict[str, torch.Tensor]:
+    """As `fill`, with the bytes of each stored tensor in memory: the tensors are views of it.
+
+    Raises:
+        BuildError: as `fill`.
+    """
     missing = [name for name in stored_names(network) if name not in stored]
     if missing:
         raise BuildError([Problem("MP720", "the weights have no such tensor", path=name) for name in missing])
-    spans = weights.load() if copy else weights.map()
 
     def value(entry: TensorEntry, torch_dtype: torch.dtype) -> torch.Tensor:
         tensor = _view(stored[entry.name].info, spans[entry.name], entry, torch_dtype)

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from modelpack import api
+from modelpack import opened
 from modelpack.backends.torch.dtypes import to_torch
 from modelpack.errors import BuildError, Problem
 from modelpack.pack import open_weights
@@ -21,7 +21,7 @@ from modelpack.weights import LazyTensor
 
 __all__ = ["Held", "Source", "held_by", "of_module"]
 
-Source = api.OpenPack | nn.Module | Mapping[str, Any] | str | os.PathLike[str]
+Source = opened.OpenPack | nn.Module | Mapping[str, Any] | str | os.PathLike[str]
 """A pack or its path, the path of a ``.safetensors`` file, a module, or names with tensors (lazy ones of a pack, too)."""
 
 
@@ -62,7 +62,7 @@ def held_by(source: Source) -> Generator[dict[str, Held]]:
     match source:
         case nn.Module():
             yield of_module(source)
-        case api.OpenPack():
+        case opened.OpenPack():
             yield _of_pack(source)
         case Mapping():
             yield {name: _of_value(name, value) for name, value in source.items()}
@@ -70,7 +70,7 @@ def held_by(source: Source) -> Generator[dict[str, Held]]:
             with open_weights(source) as weights:
                 yield {name: _of_file(lazy) for name, lazy in weights.tensors.items()}
         case str() | os.PathLike():
-            with api.open(source) as pack:
+            with opened.open(source) as pack:
                 yield _of_pack(pack)
         case _:
             message = f"the source is a {type(source).__name__}"
@@ -93,7 +93,7 @@ def _of_module(module: nn.Module) -> Iterator[tuple[str, Held]]:
             yield before + name, _of_tensor(buffer, persistent=name not in fleeting)
 
 
-def _of_pack(pack: api.OpenPack) -> dict[str, Held]:
+def _of_pack(pack: opened.OpenPack) -> dict[str, Held]:
     """Those of its file, and the names that are tied to them."""
     network = pack.network
     held = {name: _of_file(lazy, network.tensors[name].persistent) for name, lazy in pack.tensors.items()}

@@ -10,13 +10,13 @@ from typing import Any
 
 import torch
 
-from modelpack.api import OpenPack
 from modelpack.backends.torch.dtypes import to_torch
 from modelpack.backends.torch.load import load_opened
 from modelpack.backends.torch.seed import seeded
 from modelpack.dims import evaluate, name_of, symbols
 from modelpack.errors import BuildError, ModelpackError, Problem
 from modelpack.network import Again, Body, Child, Network, Specs, Step
+from modelpack.opened import OpenPack
 from modelpack.tensors import TensorSpec
 from modelpack.weights import LazyTensor, Weights
 

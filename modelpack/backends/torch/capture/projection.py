@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from modelpack.architecture import (
+    Action,
     Apply,
     Architecture,
     Block,
@@ -89,7 +90,7 @@ def _projected(block: Block, mode: str) -> Block:
     return replace(block, nodes=tuple(nodes), outputs=rewritten(block.outputs, change))
 
 
-def _in_mode(action: Apply | Use | Call, mode: str) -> Apply | Use | Call:
+def _in_mode(action: Action, mode: str) -> Action:
     if not isinstance(action, Apply):
         return action
     kind = action.type
@@ -159,7 +160,10 @@ class _Names:
         )
 
     def _same_action(
-        self, one: Apply | Use | Call, two: Apply | Use | Call, equal: Callable[[str, str], bool]
+        self,
+        one: Action,
+        two: Action,
+        equal: Callable[[str, str], bool],
     ) -> bool:
         if isinstance(one, Apply) and isinstance(two, Apply):
             return one.type is two.type and repr(sorted(one.settings.items())) == repr(

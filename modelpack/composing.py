@@ -1,0 +1,192 @@
+"""An architecture file with imports -> a network with the tensors that they bring; its lock file; a pack of it.
+
+compose(path, resolvers={}) -> Composition      .part, .close()
+lock(path) -> Path                              writes new.lock beside new.yaml
+build(path, target, seed=0) -> Built            the pack, and what became of each tensor
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from modelpack import opened, reader
+from modelpack.architecture import Import
+from modelpack.atomic import replacing_file
+from modelpack.budget import DEFAULT_BUDGET, Budget
+from modelpack.errors import ModelpackError, PackError, Place, Problem
+from modelpack.files import open_regular
+from modelpack.layers import BUILTIN, LayerType
+from modelpack.limits import MOST_FIRST_BYTES, Limits
+from modelpack.manifest import Manifest
+from modelpack.reuse.building import Row, rows_of, write_part
+from modelpack.reuse.linking import Linked, link
+from modelpack.reuse.locking import Pin, hold, lock_path, read_lock, write_lock
+from modelpack.reuse.part import Part, whole_of
+from modelpack.reuse.sources import Donor
+
+__all__ = ["Built", "Composition", "Resolver", "build", "compose", "lock"]
+
+Resolver = Callable[[str], "str | os.PathLike[str]"]
+"""What stands behind the scheme of an import (`hub:resnet18`) -> the path or URL of a pack: the caller's, never a file's."""
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Composition:
+    """A network put together of packs, which stay open until it is closed."""
+
+    imports: Mapping[str, Import]
+    linked: Linked
+    part: Part
+    _opened: ExitStack
+
+    def close(self) -> None:
+        """Close the packs; tensors that were loaded stay."""
+        self._opened.close()
+
+    def __enter__(self) -> Composition:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What `build` wrote: the manifest, and for each tensor what became of it."""
+
+    manifest: Manifest
+    rows: tuple[Row, ...]
+
+
+def compose(
+    path: str | os.PathLike[str],
+    *,
+    resolvers: Mapping[str, Resolver] | None = None,
+    types: Mapping[str, LayerType] = BUILTIN,
+    budget: Budget = DEFAULT_BUDGET,
+    locked: Mapping[str, Pin] | None = None,
+) -> Composition:
+    """The network of the architecture file at `path`, its imports resolved: paths count from the file's folder, and
+    `resolvers` are asked for what has a scheme. `locked`: what each import must be, besides what the file itself says.
+
+    Raises:
+        ArchitectureError: 1xx to 3xx, and of parts MP340 to MP345. PackError: a pack isn't there or isn't sound; MP346, MP590.
+    """
+    path = Path(path)
+    architecture = reader.read(_text(path), str(path), types)
+    with ExitStack() as stack:
+
+        def resolve(name: str, wanted: Import) -> Donor:
+            donor = _opened(name, wanted, path, resolvers or {}, types, budget, stack)
+            if locked is not None or wanted.digest is not None:
+                hold(name, wanted, locked or {}, donor.digest, str(path))
+            return donor
+
+        linked = link(architecture, resolve, budget)
+        return Composition(architecture.imports, linked, whole_of(linked), stack.pop_all())
+
+
+def lock(path: str | os.PathLike[str], *, resolvers: Mapping[str, Resolver] | None = None) -> Path:
+    """Write the lock file of the architecture file at `path`: the digests that its imports have now. Returns where it is.
+
+    Raises:
+        As `compose`; PackError: MP593 a pack has no manifest.
+    """
+    path = Path(path)
+    with compose(path, resolvers=resolvers) as composed:
+        pins: dict[str, Pin] = {}
+        for name, wanted in composed.imports.items():
+            digest = composed.linked.donors[name].digest
+            if digest is None:
+                message = "the pack has no manifest, so nothing says which one it is"
+                raise PackError(
+                    Problem("MP593", message, path=f"imports.{name}", hint="save it with this library")
+                )
+            pins[name] = Pin(wanted.pack, digest)
+    target = lock_path(path)
+    with replacing_file(target) as number:
+        os.write(number, write_lock(pins))
+    return target
+
+
+def build(
+    path: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    *,
+    seed: int = 0,
+    max_bytes: int = MOST_FIRST_BYTES,
+    resolvers: Mapping[str, Resolver] | None = None,
+    licence: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Built:
+    """Make a pack at `target` of the architecture file at `path`: of its imports the tensors that it takes, the rest by `init`
+    from `seed`. Equal files, packs and seeds give equal bytes. Each import must be pinned: by a digest in the file, or in its
+    lock file.
+
+    Raises:
+        ArchitectureError, PackError: as `compose` and `write_part`; MP591 an import that nothing pins.
+    """
+    path = Path(path)
+    beside = lock_path(path)
+    locked = read_lock(_text(beside), beside.name) if beside.exists() else {}
+    with compose(path, resolvers=resolvers, locked=locked) as composed:
+        part = composed.part
+        manifest = write_part(
+            part,
+            target,
+            seed=seed,
+            max_bytes=max_bytes,
+            licence=licence,
+            progress=progress,
+        )
+        return Built(manifest, tuple(rows_of(part)))
+
+
+def _text(path: Path) -> bytes:
+    with open_regular(path) as file:
+        return file.read(Limits().architecture_bytes + 1)
+
+
+def _opened(
+    name: str,
+    wanted: Import,
+    path: Path,
+    resolvers: Mapping[str, Resolver],
+    types: Mapping[str, LayerType],
+    budget: Budget,
+    stack: ExitStack,
+) -> Donor:
+    """The pack that an import of the file at `path` names, open until `stack` is closed."""
+    try:
+        where = _located(wanted.pack, path.parent, resolvers)
+        return stack.enter_context(opened.open(where, types=types, budget=budget)).donor
+    except ModelpackError as error:
+        place = Place(*wanted.place, str(path)) if wanted.place else None
+        raise PackError(
+            replace(each, place=each.place or place).within(f"imports.{name}") for each in error.problems
+        ) from None
+
+
+def _located(pack: str, folder: Path, resolvers: Mapping[str, Resolver]) -> str | os.PathLike[str]:
+    """Where a pack is: below or beside the file's folder, or where a resolver says.
+
+    Raises:
+        PackError: MP346 an absolute path, or a scheme that nobody resolves.
+    """
+    scheme = _SCHEME.match(pack)
+    if scheme is not None:
+        resolver = resolvers.get(scheme[1])
+        if resolver is None:
+            hint = f"give resolvers={{'{scheme[1]}': …}} where the file is read; nothing in a file leads to a network"
+            raise PackError(Problem("MP346", f"nobody resolves '{scheme[1]}:'", hint=hint))
+        return resolver(pack[scheme.end() :])
+    if Path(pack).is_absolute():
+        raise PackError(Problem("MP346", "the path is absolute", hint="it counts from the file that says it"))
+    return folder / pack

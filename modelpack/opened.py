@@ -1,0 +1,225 @@
+"""Path or URL -> an open pack: architecture, table of tensors, single tensors and parts, each read when it is asked for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from modelpack import reader
+from modelpack.architecture import Architecture, Import
+from modelpack.budget import DEFAULT_BUDGET, Budget
+from modelpack.checker import check
+from modelpack.digests import of_bytes, text
+from modelpack.errors import PackError, Problem
+from modelpack.files import ARCHITECTURE, MANIFEST
+from modelpack.layers import BUILTIN, LayerType
+from modelpack.limits import Limits
+from modelpack.manifest import FileRecord, Manifest
+from modelpack.match import match
+from modelpack.network import Network
+from modelpack.pack_reader import Pack, open_pack
+from modelpack.reuse.cutting import block_at, take
+from modelpack.reuse.linking import Linked, link
+from modelpack.reuse.locking import hold
+from modelpack.reuse.part import Part, part_of, whole_of
+from modelpack.reuse.sources import Donor
+from modelpack.weights import LazyTensor
+
+__all__ = ["OpenPack", "open"]
+
+
+@dataclass(frozen=True, eq=False)
+class OpenPack:
+    """A pack, lazily: its architecture, its table of tensors, single tensors. Close it, or use it in a `with`."""
+
+    pack: Pack
+    types: Mapping[str, LayerType]
+    budget: Budget
+    imports: Mapping[str, str | os.PathLike[str]]
+    """where packs are that its architecture imports, as the caller says"""
+    _opened: list[OpenPack] = field(default_factory=list["OpenPack"])
+
+    @cached_property
+    def architecture(self) -> Architecture:
+        """What `architecture.yaml` says.
+
+        Raises:
+            ArchitectureError: 1xx and 2xx.
+        """
+        return reader.read(self.pack.architecture, self._name, self.types)
+
+    @cached_property
+    def network(self) -> Network:
+        """The checked architecture, its imports resolved; where the pack has weights, they are what it implies.
+
+        Raises:
+            ArchitectureError: 1xx to 3xx.
+            PackError: 4xx; of an import that isn't there, or isn't the pinned one, MP501, MP346, MP590, MP591.
+        """
+        linked = self._linked
+        network = check(self.architecture, self.budget) if linked is None else linked.network
+        if self.pack.weights is not None:
+            match(network, self.tensors if linked is None else {**whole_of(linked).tensors, **self.tensors})
+        return network
+
+    @property
+    def whole(self) -> Part:
+        """All of it, with the tensors that its imports bring.
+
+        Raises:
+            As `network`.
+        """
+        network, linked = self.network, self._linked
+        if linked is not None:
+            return whole_of(linked, self.tensors)
+        return Part(network.architecture, self.tensors, {}, self.digests)
+
+    @property
+    def digest(self) -> str | None:
+        """``blake3:<hex>`` of its manifest, which has the digests of all its files and tensors; None where it has none."""
+        window = self.pack.files.get(MANIFEST)
+        return None if window is None else text(of_bytes(window.chunks(0, window.size)))
+
+    @property
+    def donor(self) -> Donor:
+        """What parts are taken from."""
+        whole = self.whole
+        return Donor(self.network, whole.tensors, self.digest, {**whole.digests, **self.digests})
+
+    @property
+    def digests(self) -> Mapping[str, str]:
+        """The digest of each tensor of the weights, as the manifest says it."""
+        files: Mapping[str, FileRecord] = self.manifest.files if self.manifest else {}
+        told: dict[str, str] = {}
+        for name, tensor in self.tensors.items():
+            record = files.get(tensor.window.name)
+            if record is not None and name in record.tensors:
+                told[name] = record.tensors[name]
+        return told
+
+    @cached_property
+    def _linked(self) -> Linked | None:
+        return link(self.architecture, self._donor, self.budget) if self.architecture.imports else None
+
+    def _donor(self, name: str, wanted: Import) -> Donor:
+        """An import of this pack: where the caller says, else beside this pack or below; and only what its digest pins."""
+        where = self.imports.get(name)
+        opened = open(
+            _beside(self.pack.where, name, wanted) if where is None else where,
+            types=self.types,
+            budget=self.budget,
+        )
+        self._opened.append(opened)
+        # Before anything in it is followed: so no pack can lead to itself.
+        hold(name, wanted, {}, opened.digest, self._name)
+        return opened.donor
+
+    def take(
+        self,
+        first: str | None = None,
+        last: str | None = None,
+        *,
+        outputs: Sequence[str] | Mapping[str, str] = (),
+        inputs: Sequence[str] = (),
+    ) -> Part:
+        """The layers from `first` through `last` as a network of their own, their tensors unread: `take("conv1", "layer2")`;
+        None is the beginning, or the end. `outputs` gives values by the names of their layers: `take(outputs=["layer2"])`.
+
+        Names of tensors stay. What the part takes in is inferred: one value of the layers before it, more only if `inputs` names
+        them, and inputs of the network. Keep the pack open until the part is loaded or saved.
+
+        Raises:
+            ArchitectureError: MP340 to MP345, see `modelpack.reuse.cutting.take`; 1xx to 3xx. PackError: 4xx.
+        """
+        donor = self.donor
+        return part_of(
+            donor, take(donor.network, first, last, outputs=outputs, inputs=inputs, budget=self.budget)
+        )
+
+    def at(self, path: str) -> Part:
+        """What is at `path`: the layers of a container, named from there (`encoder.layer.0`), or one layer by its last name.
+
+        Raises:
+            ArchitectureError: as `take`.
+        """
+        donor = self.donor
+        found = block_at(donor.network, path, self.budget)
+        return part_of(donor, found.architecture, found.before)
+
+    @property
+    def _name(self) -> str:
+        """What problems call the text."""
+        return f"{self.pack.where.rstrip('/')}/{ARCHITECTURE}"
+
+    @property
+    def manifest(self) -> Manifest | None:
+        """Who made it, digests, licence, metrics; None where a pack was written by hand without."""
+        return self.pack.manifest
+
+    @property
+    def tensors(self) -> Mapping[str, LazyTensor]:
+        """Name -> tensor, unread: dtype, shape, and `read()`, `numpy()`, `digest()`."""
+        weights = self.pack.weights
+        return weights.tensors if weights else {}
+
+    def __getitem__(self, name: str) -> LazyTensor:
+        """One tensor of the weights.
+
+        Raises:
+            PackError: MP553 there is none of that name.
+        """
+        if self.pack.weights is None:
+            raise PackError(Problem("MP553", "the pack has no weights", path=name))
+        return self.pack.weights[name]
+
+    def close(self) -> None:
+        """Close its files; tensors that were loaded stay."""
+        self.pack.close()
+        for each in self._opened:
+            each.close()
+
+    def __enter__(self) -> OpenPack:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def open(
+    path: str | os.PathLike[str],
+    *,
+    types: Mapping[str, LayerType] = BUILTIN,
+    limits: Limits | None = None,
+    budget: Budget = DEFAULT_BUDGET,
+    cache: str | os.PathLike[str] | None = None,
+    imports: Mapping[str, str | os.PathLike[str]] | None = None,
+) -> OpenPack:
+    """Open the pack at `path`, a directory or a file, or at a URL that fsspec knows (`https://`, `s3://`, …); nothing but
+    its text and headers is read.
+
+    Tensors that come over the network are held against the manifest's digests as they are read, and kept in the directory
+    `cache`, if one is given. `types` are the layer types that the caller allows.
+    `imports`: where packs are that this one imports; others are looked for beside it, never elsewhere.
+
+    Raises:
+        PackError: it isn't a sound pack (5xx).
+    """
+    return OpenPack(open_pack(path, limits=limits, cache=cache), types, budget, imports or {})
+
+
+def _beside(path: str, name: str, wanted: Import) -> Path:
+    """Where a pack of this machine looks for one that it imports: in its own folder or below.
+
+    Raises:
+        PackError: MP346 anywhere else.
+    """
+    below = Path(wanted.pack)
+    if "://" in path or below.is_absolute() or ".." in below.parts or ":" in wanted.pack:
+        hint = f"say where it is: imports={{'{name}': …}}"
+        raise PackError(
+            Problem("MP346", f"a pack isn't followed to {wanted.pack!r}", path=f"imports.{name}", hint=hint)
+        )
+    return Path(path).parent / below

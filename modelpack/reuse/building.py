@@ -1,0 +1,97 @@
+"""Part -> a pack: tensors that it has are copied, and held against their digests; the others are made by `init`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from modelpack.errors import PackError, Problem, raise_if_any
+from modelpack.limits import MOST_FIRST_BYTES
+from modelpack.manifest import Manifest, Origin
+from modelpack.match import match, stored_names
+from modelpack.network import TensorEntry
+from modelpack.pack_writer import write_pack
+from modelpack.reuse.part import Part
+from modelpack.safetensors_layout import TensorData
+from modelpack.template import first_values
+
+__all__ = ["Row", "rows_of", "write_part"]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What became of one tensor: `how` is reused, renamed or initialised; `origin` is where it comes from."""
+
+    name: str
+    how: str
+    origin: Origin | None
+    entry: TensorEntry
+
+
+def rows_of(part: Part) -> list[Row]:
+    """Every tensor that a pack of `part` holds, in order."""
+    found: list[Row] = []
+    for name, entry in stored_names(part.network).items():
+        origin = part.origins.get(name)
+        how = "initialised" if name not in part.tensors else "reused" if _keeps(name, origin) else "renamed"
+        found.append(Row(name, how, origin, entry))
+    return found
+
+
+def _keeps(name: str, origin: Origin | None) -> bool:
+    """Whether a tensor has its old name, or that below the node that it is part of."""
+    return origin is None or name == origin.tensor or name.endswith(f".{origin.tensor}")
+
+
+def write_part(
+    part: Part,
+    path: str | os.PathLike[str],
+    *,
+    seed: int = 0,
+    max_bytes: int = MOST_FIRST_BYTES,
+    licence: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Manifest:
+    """Write a pack of `part` at `path`. Equal parts and seeds give equal bytes.
+
+    Only tensors that are needed are read, in pieces, and held against the digests that their packs tell; if one differs, what
+    is at `path` stays as it was.
+
+    Raises:
+        ArchitectureError: MP410, MP411 a tensor can't be initialised; MP412 those that are have more than `max_bytes`.
+        PackError: MP564 a tensor's bytes aren't those of its digest; else as `write_pack`.
+    """
+    network = part.network
+    weights = [*_taken(part), *first_values(network, seed, max_bytes, part.tensors)]
+    match(network, {each.name: each for each in weights})
+
+    def confirm(manifest: Manifest) -> None:
+        raise_if_any(_differing(manifest, part.digests), PackError)
+
+    return write_pack(
+        path,
+        architecture=part.to_yaml().encode(),
+        weights=weights,
+        licence=licence,
+        modes=sorted(network.architecture.modes),
+        origins=part.origins,
+        progress=progress,
+        confirm=confirm,
+    )
+
+
+def _taken(part: Part) -> Iterator[TensorData]:
+    for name, tensor in part.tensors.items():
+        yield TensorData(name, tensor.dtype, tensor.shape, tensor.chunks)
+
+
+def _differing(manifest: Manifest, expected: Mapping[str, str]) -> Iterator[Problem]:
+    found = {name: digest for record in manifest.files.values() for name, digest in record.tensors.items()}
+    for name, digest in expected.items():
+        if found.get(name) != digest:
+            yield Problem(
+                "MP564",
+                f"its bytes have the digest {found.get(name)}, its pack's manifest says {digest}",
+                path=name,
+            )

@@ -1,0 +1,112 @@
+"""A block out of a network -> an Architecture of its own: inputs with shapes, sizes in its own terms, the blocks that it uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from modelpack.architecture import Architecture, Block, Inputs, InputSpec, Use
+from modelpack.canonical import canonical
+from modelpack.comparison import Comparison
+from modelpack.dims import Dim, Expr, symbols
+from modelpack.errors import ArchitectureError, Problem
+from modelpack.layers.kinds import Literal
+from modelpack.network import Specs
+from modelpack.reuse.dimensions import Sizes, sizes_of
+from modelpack.templates.literals import Place, with_literals
+from modelpack.templates.runs import with_runs
+from modelpack.tensors import TensorSpec
+
+__all__ = ["axes_of", "framed", "used_blocks"]
+
+
+def framed(whole: Architecture, block: Block, inputs: Mapping[str, Specs]) -> Architecture:
+    """`block`, a part of `whole` whose sizes are told in the dimensions of `whole`, as a network that takes `inputs`.
+
+    Raises:
+        ArchitectureError: MP342 it needs a dimension that nothing that comes in tells.
+    """
+    every = [axis for specs in inputs.values() for axis in axes_of(specs)]
+    sizes = sizes_of(every)
+    entering = {name: _declared(specs, sizes) for name, specs in inputs.items()}
+    main = with_runs(_retold(replace(block, inputs={}), sizes, whole.name), whole.blocks)
+    seen = frozenset[str]().union(*map(symbols, every))
+    return canonical(
+        replace(
+            whole,
+            main=replace(main, inputs=entering),
+            blocks=used_blocks(main, whole.blocks),
+            requires=tuple(_requirements(whole, sizes, seen)),
+        )
+    )
+
+
+def _declared(specs: Specs, sizes: Sizes) -> Inputs:
+    if isinstance(specs, TensorSpec):
+        return InputSpec(specs.dtype, tuple(sizes.put(axis) for axis in specs.shape))
+    if isinstance(specs, tuple):
+        return tuple(_declared(item, sizes) for item in specs)
+    return {name: _declared(item, sizes) for name, item in (specs or {}).items()}
+
+
+def axes_of(specs: Specs) -> Iterator[Dim]:
+    """The axes of all tensors in `specs`."""
+    if isinstance(specs, TensorSpec):
+        yield from specs.shape
+    elif specs is not None:
+        for each in specs.values() if isinstance(specs, Mapping) else specs:
+            yield from axes_of(each)
+
+
+def _retold(block: Block, sizes: Sizes, name: str) -> Block:
+    """`block` with its sizes in terms of what comes in."""
+
+    def put(place: Place, literal: Literal) -> Literal:
+        if isinstance(literal, tuple):
+            return tuple(put(place, item) for item in literal)
+        if not isinstance(literal, Expr):
+            return literal
+        told = sizes.put(literal)
+        if sizes.lost(told):
+            raise _unknowable(literal, f"{place.name} of '{place.owner}'", sizes, name)
+        return told
+
+    return with_literals(block, put)
+
+
+def _requirements(whole: Architecture, sizes: Sizes, seen: frozenset[str]) -> Iterator[Comparison]:
+    """What the whole requires of the dimensions that come in; of others nothing here depends."""
+    for each in whole.requires:
+        if not each.names & seen:
+            continue
+        told = Comparison(sizes.put(each.left), each.operator, sizes.put(each.right))
+        for side, old in ((told.left, each.left), (told.right, each.right)):
+            if sizes.lost(side):
+                raise _unknowable(old, f"the requirement '{each}'", sizes, whole.name)
+        if told.names:
+            yield told
+
+
+def _unknowable(dim: Dim, where: str, sizes: Sizes, name: str) -> ArchitectureError:
+    lost = ", ".join(sorted(symbols(dim) - sizes.known)) or str(dim)
+    known = ", ".join(sorted(sizes.known)) or "no dimension"
+    return ArchitectureError(
+        Problem(
+            "MP342",
+            f"{where} is {dim}, and {lost} is told by no tensor that crosses the cut into this part of {name}"
+            f" (they tell {known})",
+            hint="cut before that dimension is folded into another, or take the part that knows it too",
+        )
+    )
+
+
+def used_blocks(main: Block, blocks: Mapping[str, Block]) -> dict[str, Block]:
+    """Those of `blocks` that `main` uses, directly or through others, in their order."""
+    found: set[str] = set()
+    waiting = [main]
+    while waiting:
+        for node in waiting.pop().nodes:
+            if isinstance(node.action, Use) and node.action.block not in found:
+                found.add(node.action.block)
+                waiting.append(blocks[node.action.block])
+    return {name: block for name, block in blocks.items() if name in found}
