@@ -8,7 +8,7 @@ directory is; and a third where headers lie elsewhere. In a directory the manife
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 from modelpack.archive import Entry, read_directory, read_locals
 from modelpack.archive_layout import LOCAL
 from modelpack.errors import PackError
-from modelpack.files import ARCHITECTURE, MANIFEST, SAMPLES
+from modelpack.files import ARCHITECTURE, MANIFEST, SAMPLES, weight_files
 from modelpack.limits import Limits
 from modelpack.manifest import read_manifest
 from modelpack.remote import storage
@@ -94,7 +94,9 @@ def _archive(name: str, limits: Limits, file: RemoteFile) -> tuple[dict[str, Win
 
 def _first_spans(entries: Mapping[str, Entry], end: int, limits: Limits) -> list[tuple[int, int]]:
     """What opening will read: the records of all members, text as a whole, of tensors what their headers may take."""
-    guess = _header_guess(entries[MANIFEST].size if MANIFEST in entries else 0)
+    guess = _header_guess(
+        entries, min(entries[MANIFEST].size, limits.manifest_bytes) if MANIFEST in entries else 0
+    )
     most = {ARCHITECTURE: limits.architecture_bytes, MANIFEST: limits.manifest_bytes, SAMPLES: _SPARE}
     placed = sorted((entry.header, name) for name, entry in entries.items())
     spans: list[tuple[int, int]] = []
@@ -104,9 +106,12 @@ def _first_spans(entries: Mapping[str, Entry], end: int, limits: Limits) -> list
     return spans
 
 
-def _header_guess(manifest: int) -> int:
-    """A header has a little less to say of each tensor than the manifest, where its digest stands."""
-    return manifest + _SPARE if manifest else _FIRST
+def _header_guess(names: Collection[str], manifest: int) -> int:
+    """Bytes of a header of weights: it has a little less to say of each tensor than the manifest, where its digest stands."""
+    shares = len(weight_files(names)) or 1
+    # Shards don't have equally many; and without a manifest there are more of them than anyone would guess for.
+    uneven = 0 if shares == 1 else manifest // 2
+    return _SPARE + (manifest + uneven or _FIRST) // shares
 
 
 def _directory(name: str, limits: Limits, connect: Connect, at_once: int) -> dict[str, Window]:
@@ -125,10 +130,9 @@ def _directory(name: str, limits: Limits, connect: Connect, at_once: int) -> dic
     if len(manifest.files) > limits.shards + 3:
         refuse("MP514", f"{len(manifest.files)} files, the limit is {limits.shards + 3}", name)
     windows = {MANIFEST: Window(RemoteFile(file.far, ((0, data),)), 0, len(data), MANIFEST)}
-    lengths = {
-        each: {ARCHITECTURE: limits.architecture_bytes, SAMPLES: _SPARE}.get(each, _header_guess(len(data)))
-        for each in manifest.files
-    }
+    guess = _header_guess(manifest.files, len(data))
+    most = {ARCHITECTURE: limits.architecture_bytes, SAMPLES: _SPARE}
+    lengths = {each: most.get(each, guess) for each in manifest.files}
     with ThreadPoolExecutor(at_once) as threads:
         for each, opened in zip(lengths, threads.map(connect, lengths, lengths.values()), strict=True):
             windows[each] = Window(opened, 0, opened.far.size, each)

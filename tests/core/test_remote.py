@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import modelpack
+from modelpack.archive_layout import lay_out
 from modelpack.dtypes import DType
 from modelpack.errors import PackError
 from modelpack.limits import Limits
@@ -162,6 +163,43 @@ def test_long_headers_take_one_request_more(server: Server, put, tmp_path: Path)
         assert bytes(pack["layer0.weight"].read()) == layers(1)[0].data
     assert asked == 4  # beginning, end, text with the samples' header, the weights' header
     assert len(server.requests) == 5
+
+
+@FORMS
+def test_headers_of_shards_come_together(server: Server, put, tmp_path: Path, name: str) -> None:
+    write_pack(tmp_path / name, architecture=ARCHITECTURE, weights=layers(6), shard_bytes=2 * LAYER + 1000)
+    url = put(server.url, tmp_path / name)
+    with modelpack.open(url) as pack:
+        assert pack.pack.weights is not None
+        assert len(pack.pack.weights.files) == 3
+        assert server.sent < LAYER // 5
+        views = read_tensors(pack.tensors.values())
+    assert all(bytes(views[entry.name]) == entry.data for entry in layers(6))
+
+
+def test_a_pack_that_claims_to_be_huge_takes_no_memory(server: Server, put, tmp_path: Path) -> None:
+    """Sizes come from the server, too; what is read for the headers has a limit whatever they are."""
+    size = 10**17
+    layout = lay_out(
+        [("architecture.yaml", 10**15), ("manifest.json", 10**16), ("weights.safetensors", size)]
+    )
+    records = layout.records({slot.name: 0 for slot in layout.slots})
+
+    def huge(answer: Answer) -> None:
+        first, last = map(int, server.requests[-1].rpartition("=")[2].split("-"))
+        last = min(last, layout.size - 1)
+        assert last - first < 64 << 20
+        body = bytearray(last + 1 - first)
+        for offset, record in records:
+            for at in range(max(offset, first), min(offset + len(record), last + 1)):
+                body[at - first] = record[at - offset]
+        answer.status, answer.body = 206, bytes(body)
+        answer.headers["Content-Range"] = f"bytes {first}-{last}/{layout.size}"
+
+    server.always = huge
+    with pytest.raises(PackError, match="MP505"):
+        modelpack.open(f"{server.url}/a.modelpack")
+    assert server.sent < 64 << 20
 
 
 def test_a_header_longer_than_guessed_is_read_on(memory: str, put, tmp_path: Path) -> None:
