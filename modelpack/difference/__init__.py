@@ -26,7 +26,7 @@ def compare(first: Side, second: Side) -> Difference:
     Raises:
         PackError: MP508 a weight file ended while it was read.
     """
-    paired = Bodies().networks(first.network, second.network)
+    paired = Bodies(first.digests, second.digests).networks(first.network, second.network)
     same = dict(paired.tensors())
     return Difference(
         first.name,

@@ -31,6 +31,8 @@ class Entry:
     has_tensors: bool
     required: tuple[object, ...] = ()
     """the settings that its type wants"""
+    weights: int | None = None
+    """equal for layers with equal weights on the two sides; None where no other has these, or nobody knows"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +95,12 @@ def _score(one: Entry, other: Entry, likeness: Callable[[], float]) -> int:
     if one.name == other.name:
         named = 3 if _COUNTED.search(one.name) else 40
     if one.content == other.content:
-        return named + (12 if one.has_tensors else 6)
-    if one.kind != other.kind:
+        score = 12 if one.has_tensors else 8
+    elif one.kind == other.kind and _alike(one, other, likeness):
+        score = 4
+    else:
         return 1 if named == 3 else named
-    return named + 4 if _alike(one, other, likeness) else 1 if named == 3 else named
+    return named + score + (20 if one.weights is not None and one.weights == other.weights else 0)
 
 
 def _alike(one: Entry, other: Entry, likeness: Callable[[], float]) -> bool:

@@ -10,7 +10,7 @@ from functools import cached_property
 from modelpack.difference.alignment import Entry, Work, align
 from modelpack.difference.contents import Contents, exact
 from modelpack.difference.views import Item, View, aligned_views, prefixes
-from modelpack.network import Body, Child, Leaf, Network
+from modelpack.network import Body, Child, Leaf, Network, Step
 
 __all__ = ["Bodies", "Pair", "PairedBodies"]
 
@@ -76,27 +76,36 @@ class PairedBodies:
 
 
 class Bodies:
-    """Compares the bodies of two networks."""
+    """Compares the bodies of two networks; `digests` are those of their tensors, by full names, where they are known: of layers
+    that are alike, they tell which is which.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, first: Mapping[str, str], second: Mapping[str, str]) -> None:
         self._contents = Contents()
         self._work = Work()
-        self._known: dict[tuple[int, int], tuple[Body, Body, PairedBodies]] = {}
+        self._digests = (first, second) if first and second else ({}, {})
+        self._known: dict[object, tuple[Body, Body, PairedBodies]] = {}
 
     def networks(self, first: Network, second: Network) -> PairedBodies:
         """What is which in two whole networks."""
-        return self._pair(first.main, second.main)
+        return self._pair(first.main, second.main, "", "")
 
-    def _pair(self, first: Body, second: Body) -> PairedBodies:
-        key = id(first), id(second)
+    def _pair(self, first: Body, second: Body, path: str, other: str) -> PairedBodies:
+        """Of the bodies at two paths, which count only where there are weights to look at."""
+        with_weights = self._digests[0] and first.tensor_count and second.tensor_count
+        key = (id(first), id(second), path, other) if with_weights else (id(first), id(second))
         if key not in self._known:
-            self._known[key] = first, second, self._paired(first, second)
+            self._known[key] = first, second, self._paired(first, second, (path, other))
         return self._known[key][2]
 
-    def _paired(self, first: Body, second: Body) -> PairedBodies:
+    def _paired(self, first: Body, second: Body, paths: tuple[str, str]) -> PairedBodies:
         views = aligned_views(first, second)
         items = tuple(tuple(view.items.values()) for view in views)
-        entries = tuple([self._entry(item) for item in side] for side in items)
+        weights = self._weights(items, paths)
+        entries = tuple(
+            [self._entry(item, each) for item, each in zip(*side, strict=True)]
+            for side in zip(items, weights, strict=True)
+        )
 
         def likeness(at: int, other: int) -> float:
             one, two = items[0][at].step.does, items[1][other].step.does
@@ -105,7 +114,9 @@ class Bodies:
             return 0.0
 
         found = align(entries[0], entries[1], likeness, self._work)
-        pairs = tuple(self._pair_of(items[0][i], items[1][j], (i, j) in found.moved) for i, j in found.pairs)
+        pairs = tuple(
+            self._pair_of(items[0][i], items[1][j], (i, j) in found.moved, paths) for i, j in found.pairs
+        )
         raw = _paired_names(
             {name: (each.shape, each.dtype) for name, each in views[0].raw.items()},
             {name: (each.shape, each.dtype) for name, each in views[1].raw.items()},
@@ -114,13 +125,26 @@ class Bodies:
         steps = {pair.first.name: pair.second.name for pair in pairs}
         return PairedBodies(*views, pairs, {**inputs, **raw, **steps}, raw)
 
-    def _pair_of(self, first: Item, second: Item, moved: bool) -> Pair:
+    def _pair_of(self, first: Item, second: Item, moved: bool, paths: tuple[str, str]) -> Pair:
         one, other = first.step.does, second.step.does
         if isinstance(one, Child) and isinstance(other, Child):
-            return Pair(first, second, moved, self._pair(one.body, other.body))
+            inside = self._pair(one.body, other.body, f"{paths[0]}{first.name}.", f"{paths[1]}{second.name}.")
+            return Pair(first, second, moved, inside)
         return Pair(first, second, moved, None)
 
-    def _entry(self, item: Item) -> Entry:
+    def _weights(
+        self, items: tuple[tuple[Item, ...], ...], paths: tuple[str, str]
+    ) -> tuple[list[int | None], ...]:
+        """A number for the weights of each item, where both sides have such."""
+        found = tuple(
+            [_digests_in(item.step, f"{path}{item.name}.", digests) if digests else () for item in side]
+            for side, path, digests in zip(items, paths, self._digests, strict=True)
+        )
+        both = {each: at for at, each in enumerate(dict.fromkeys(found[0])) if any(each)}
+        both = {each: both[each] for each in set(found[1]) if each in both}
+        return tuple([both.get(each) for each in side] for side in found)
+
+    def _entry(self, item: Item, weights: int | None) -> Entry:
         step, required = item.step, ()
         match step.does:
             case Leaf():
@@ -131,7 +155,20 @@ class Bodies:
             case _:
                 has_tensors = False
         content, kind = self._contents.of_step(step), self._contents.kind(step)
-        return Entry(item.name, content, kind, has_tensors, required)
+        return Entry(item.name, content, kind, has_tensors, required, weights)
+
+
+def _digests_in(step: Step, path: str, digests: Mapping[str, str]) -> tuple[str | None, ...]:
+    """Those of all tensors of a step, in order."""
+    match step.does:
+        case Leaf():
+            return tuple(digests.get(path + tensor.name) for tensor in step.does.tensors)
+        case Child(body) if body.tensor_count:
+            raw = tuple(digests.get(path + entry.name) for entry in body.raw)
+            below = (_digests_in(each, f"{path}{each.name}.", digests) for each in body.steps)
+            return raw + tuple(each for inner in below for each in inner)
+        case _:
+            return ()
 
 
 def _paired_names(first: Mapping[str, object], second: Mapping[str, object]) -> dict[str, str]:

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import modelpack
-from modelpack.architecture import Architecture, Structure
+from modelpack.architecture import Apply, Architecture, Node, Structure
+from modelpack.canonical import canonical
 from modelpack.checker import check, check_text
 from modelpack.cli import app
 from modelpack.difference import Difference, Side, compare
@@ -25,6 +26,7 @@ from modelpack.difference.alignment import Entry, Work, align
 from modelpack.difference.norms import norms
 from modelpack.difference.renames import runs
 from modelpack.dtypes import DType
+from modelpack.layers import BUILTIN
 from modelpack.match import stored_names
 from modelpack.pack import LazyTensor, TensorData, open_weights, write_pack
 from modelpack.renames import Renames
@@ -34,6 +36,11 @@ from tests.core.packs import tensor
 from tests.strategies import networks
 
 RUN = CliRunner()
+LONG_CHAINS = tuple(
+    BUILTIN[name]
+    for name in ("Dropout", "LeakyReLU", "ELU", "ReLU", "Identity", "LayerNorm", "PReLU", "Linear")
+)
+"""Types that take almost anything, so that random networks have runs of what is nearly alike."""
 
 
 def diff(before: str, after: str) -> Difference:
@@ -287,6 +294,49 @@ def test_a_network_under_other_names_is_the_same(architecture, random):
     assert found.verdict.kind == ("renamed" if stored else "compatible")
 
 
+@given(networks(types=LONG_CHAINS, longest=16), st.integers(0, 16))
+def test_numbers_that_shift_are_followed(architecture, at):
+    """Somewhere a layer is put in, and all behind it count on."""
+    architecture = _explicit(architecture)
+    names = [node.name for node in architecture.main.nodes]
+    at = min(at, len(names))
+    before = _renamed(architecture, {name: f"features.{k}" for k, name in enumerate(names)})
+    after = _renamed(architecture, {name: f"features.{k + (k >= at)}" for k, name in enumerate(names)})
+    nodes = after.main.nodes
+    new = Node(f"features.{at}", Apply(BUILTIN["Tanh"], {}), ("x",))
+    after = replace(after, main=replace(after.main, nodes=(*nodes[:at], new, *nodes[at:])))
+    found = diff_of(canonical(before), canonical(after))
+    assert set(kinds(found)) <= {"inserted", "added", "renamed"}
+    stored = stored_names(check(before))
+    rename = Renames(found.verdict.rename)
+    shifted = re.compile(r"features\.(\d+)")
+    assert {name: rename(name) for name in stored} == {
+        name: shifted.sub(lambda k: f"features.{int(k[1]) + (int(k[1]) >= at)}", name) for name in stored
+    }
+    assert found.verdict.kind != "incompatible"
+
+
+def test_a_long_run_of_what_is_nearly_alike_is_followed():
+    """Each layer looks like its neighbour, whose number it takes; but that it would have changed in each is the longer story."""
+
+    def text(*layers: str) -> str:
+        head = "modelpack: 1\nname: run\ninputs:\n  x: {dtype: float32, shape: [batch]}\nlayers:\n"
+        return head + "".join(f"  layer.{at}: {{{each}}}\n" for at, each in enumerate(layers))
+
+    slopes = [f"LeakyReLU: {{negative_slope: 0.{at}}}" for at in range(1, 60)]
+    found = diff(text(*slopes), text("Tanh: {}", *slopes))
+    assert [change.kind for change in found.layers] == ["inserted", "renamed"]
+    assert "  renamed   layer.0 to layer.58 are now layer.1 to layer.59\n" in found.text()
+
+
+def _explicit(architecture: Architecture) -> Architecture:
+    """Every node with its inputs, so that one can be put before it."""
+    main = architecture.main
+    before = [*main.inputs, *(node.name for node in main.nodes)]
+    nodes = tuple(replace(node, inputs=node.inputs or (before[at],)) for at, node in enumerate(main.nodes))
+    return replace(architecture, main=replace(main, nodes=nodes, outputs=main.outputs or before[-1]))
+
+
 def _renamed(architecture: Architecture, names: dict[str, str]) -> Architecture:
     def put(structure: Structure) -> Structure:
         if isinstance(structure, str):
@@ -408,6 +458,30 @@ def test_changed_weights_come_with_norms_under_their_new_names(tmp_path):
             assert change.norms.relative == pytest.approx(np.linalg.norm(apart) / np.linalg.norm(before))
             assert change.norms.largest == np.abs(apart).max()
     assert re.search(r"changed   head.bias \(was fc.bias\): differs by [\d.]+ in L2 norm", found.text())
+
+
+def _moved_up(name: str) -> str:
+    """`layer.1` and `layer.2` as they are called once a layer was put before them."""
+    return re.sub(r"layer\.([12])\.", lambda found: f"layer.{int(found[1]) + 1}.", name)
+
+
+def test_of_layers_that_are_alike_weights_tell_which_is_new(tmp_path):
+    """A block was put in the middle; without weights it would be taken for one at the end."""
+    longer = RESIDUAL.replace("repeat: 3", "repeat: 4")
+    assert diff(RESIDUAL, longer).verdict.rename == {}
+    one = _pack(tmp_path / "a", RESIDUAL, 1)
+    kept = {_moved_up(each.name): each for each in first_values(check_text(RESIDUAL), 1)}
+    new = first_values(check_text(longer), 2)
+    weights = [replace(kept[each.name], name=each.name) if each.name in kept else each for each in new]
+    write_pack(tmp_path / "b", architecture=longer.encode(), weights=weights)
+    found = modelpack.diff(one, tmp_path / "b")
+    assert found.verdict.rename == {"layer.1": "layer.2", "layer.2": "layer.3"}
+    assert found.verdict.leave == ("layer.1",)
+    assert {each.kind for each in found.tensors} == {"equal", "added"}
+    assert [(change.kind, *change.after) for change in found.layers] == [
+        ("inserted", "layer.1"),
+        ("renamed", "layer.2", "layer.3"),
+    ]
 
 
 def test_values_are_left_alone_where_nobody_wants_them(tmp_path, monkeypatch):
