@@ -82,9 +82,10 @@ def compose(
     path = Path(path)
     architecture = reader.read(_text(path), str(path), types)
     with ExitStack() as stack:
+        family = opened.Family()
 
         def resolve(name: str, wanted: Import) -> Donor:
-            donor = _opened(name, wanted, path, resolvers or {}, types, budget, stack)
+            donor = _opened(name, wanted, path, resolvers or {}, types, budget, stack, family)
             if locked is not None or wanted.digest is not None:
                 hold(name, wanted, locked or {}, donor.digest, str(path))
             return donor
@@ -162,11 +163,12 @@ def _opened(
     types: Mapping[str, LayerType],
     budget: Budget,
     stack: ExitStack,
+    family: opened.Family,
 ) -> Donor:
     """The pack that an import of the file at `path` names, open until `stack` is closed."""
     try:
         where = _located(wanted.pack, path.parent, resolvers)
-        return stack.enter_context(opened.open(where, types=types, budget=budget)).donor
+        return stack.enter_context(opened.follow(where, family, types=types, budget=budget)).donor
     except ModelpackError as error:
         place = Place(*wanted.place, str(path)) if wanted.place else None
         raise PackError(

@@ -70,6 +70,7 @@ CODES: dict[str, str] = {
     "MP222": "initialiser with a wrong argument",
     "MP223": "a requirement that is no comparison",
     "MP224": "an import with a wrong path or digest",
+    "MP225": "too many imports",
     # 3xx: the network: wiring, shapes, dtypes
     "MP302": "an input lacks an axis or has too many",
     "MP303": "a setting differs from the axis that it describes",
@@ -173,16 +174,16 @@ CODES: dict[str, str] = {
     "MP563": "malformed digest",
     "MP564": "digest doesn't match",
     "MP565": "no digests to verify",
-    "MP590": "not the pack that is pinned",
-    "MP591": "an import that nothing pins",
-    "MP592": "malformed lock file",
-    "MP593": "a pack without a digest",
     "MP570": "the network failed, several times",
     "MP571": "a file elsewhere changed, or other bytes came than were asked for",
     "MP572": "a server that sends no parts of files",
     "MP573": "a URL that can't be opened here",
     "MP574": "access refused",
     "MP575": "a directory elsewhere without a manifest",
+    "MP590": "not the pack that is pinned",
+    "MP591": "an import that nothing pins",
+    "MP592": "malformed lock file",
+    "MP593": "a pack without a digest",
     # 6xx: capture from a live model
     "MP601": "torch.export can't follow the model",
     "MP602": "an operator that is no operation of modelpack",
@@ -222,6 +223,9 @@ CODES: dict[str, str] = {
     "MP738": "a name in map or leave that fits nothing",
     "MP739": "a tensor that can't be transferred",
     "MP740": "a mode that the network isn't carried in",
+    "MP741": "a frozen tensor that changed",
+    "MP742": "a tensor of an import that changed",
+    "MP743": "a module other than the pack's",
 }
 # fmt: on
 

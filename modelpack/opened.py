@@ -26,9 +26,35 @@ from modelpack.reuse.linking import Linked, link
 from modelpack.reuse.locking import hold
 from modelpack.reuse.part import Part, part_of, whole_of
 from modelpack.reuse.sources import Donor
+from modelpack.take_reader import MOST_IMPORTS
 from modelpack.weights import LazyTensor
 
-__all__ = ["OpenPack", "open"]
+__all__ = ["Family", "OpenPack", "follow", "open"]
+
+_DEEPEST = 8
+"""How many packs may import one another in a row."""
+
+
+@dataclass(slots=True)
+class Family:
+    """Packs that are open because one and the same document imports them, or because one that it imports does."""
+
+    count: int = 0
+
+    def grow(self, depth: int) -> None:
+        """One more, that deep.
+
+        Raises:
+            PackError: MP225 too many, or too deep: packs that each import two could be as many as there are atoms.
+        """
+        self.count += 1
+        if self.count > MOST_IMPORTS or depth > _DEEPEST:
+            told = (
+                f"more than {MOST_IMPORTS} packs" if depth <= _DEEPEST else f"more than {_DEEPEST} in a row"
+            )
+            raise PackError(
+                Problem("MP225", f"{told} are imported, by one another", hint="build parts into one pack")
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +66,10 @@ class OpenPack:
     budget: Budget
     imports: Mapping[str, str | os.PathLike[str]]
     """where packs are that its architecture imports, as the caller says"""
+    family: Family = field(default_factory=Family)
+    """what is open with it"""
+    depth: int = 0
+    """how many packs import one another down to this one"""
     _opened: list[OpenPack] = field(default_factory=list["OpenPack"])
 
     @cached_property
@@ -107,8 +137,10 @@ class OpenPack:
     def _donor(self, name: str, wanted: Import) -> Donor:
         """An import of this pack: where the caller says, else beside this pack or below; and only what its digest pins."""
         where = self.imports.get(name)
-        opened = open(
+        opened = follow(
             _beside(self.pack.where, name, wanted) if where is None else where,
+            self.family,
+            self.depth + 1,
             types=self.types,
             budget=self.budget,
         )
@@ -208,6 +240,23 @@ def open(
         PackError: it isn't a sound pack (5xx).
     """
     return OpenPack(open_pack(path, limits=limits, cache=cache), types, budget, imports or {})
+
+
+def follow(
+    path: str | os.PathLike[str],
+    family: Family,
+    depth: int = 1,
+    *,
+    types: Mapping[str, LayerType] = BUILTIN,
+    budget: Budget = DEFAULT_BUDGET,
+) -> OpenPack:
+    """Open a pack that another or a document imports, `depth` of them in a row; its own imports count in `family` too.
+
+    Raises:
+        PackError: MP225 too many; else as `open`.
+    """
+    family.grow(depth)
+    return OpenPack(open_pack(path), types, budget, {}, family, depth)
 
 
 def _beside(path: str, name: str, wanted: Import) -> Path:

@@ -21,6 +21,7 @@ from modelpack.layers.initial import INITIALISERS
 from modelpack.layers.kinds import Kind, Literal
 from modelpack.manifest import FORMAT, MODES
 from modelpack.reading import NAME, PATH
+from modelpack.take_reader import DIGEST, LONGEST_PATH
 
 __all__ = ["architecture_schema", "manifest_schema", "plain"]
 
@@ -44,6 +45,7 @@ def architecture_schema(types: Mapping[str, LayerType]) -> Schema:
         },
         "requires": _list({"type": "string", "pattern": _whole(COMPARISON)})
         | {"description": "what must hold between free dimensions: `height % 32 == 0`, `length > 1`"},
+        "imports": _named(_import(), NAME) | {"description": "other packs, of which `use` takes parts"},
         "blocks": _named(_ref("block"), NAME) | {"description": "templates that `use` makes submodules of"},
         **_body(),
     }
@@ -82,6 +84,11 @@ def manifest_schema() -> Schema:
         "modes": _list({"enum": sorted(MODES)}) | {"uniqueItems": True},
         "metrics": {"type": "object", "additionalProperties": {"type": "number"}},
         "metadata": {"type": "object", "description": "kept and never acted upon"},
+        "origins": {
+            "type": "object",
+            "additionalProperties": _origin(digest),
+            "description": "tensor -> where it was taken from",
+        },
     }
     return {
         "$schema": _DIALECT,
@@ -90,6 +97,17 @@ def manifest_schema() -> Schema:
         "description": "What is in a pack, by digest, and what its maker says about it.",
         **_closed(properties, ("modelpack", "library", "files")),
     }
+
+
+def _origin(digest: Schema) -> Schema:
+    """Where a tensor comes from; a pack that was written without a manifest has no digest."""
+    told: dict[str, Schema] = {
+        "pack": {"type": ["string", "null"], "pattern": digest["pattern"], "description": "its digest"},
+        "tensor": {"type": "string", "description": "its name there"},
+        "frozen": {"type": "boolean", "description": "whether it isn't trained here"},
+        "changed": {"type": "boolean", "description": "whether it was trained since, and has other bytes"},
+    }
+    return _closed(told, told)
 
 
 def _closed(properties: Mapping[str, Schema], required: Iterable[str] = ()) -> Schema:
@@ -131,6 +149,24 @@ def _body() -> dict[str, Schema]:
         "tied": _list(_list({"type": "string"}, minItems=2))
         | {"description": "groups of names that are one tensor"},
     }
+
+
+def _import() -> Schema:
+    """Another pack: where it is, and which one it must be."""
+    told: dict[str, Schema] = {
+        "pack": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": LONGEST_PATH,
+            "description": "a path that counts from this file, or what a resolver of the caller's knows: `hub:resnet18`",
+        },
+        "digest": {
+            "type": "string",
+            "pattern": _whole(DIGEST),
+            "description": "of its manifest; `modelpack lock` tells it",
+        },
+    }
+    return _closed(told, ["pack"])
 
 
 def _definitions() -> dict[str, Schema]:
@@ -195,7 +231,10 @@ def _init() -> Schema:
 
 def _node(types: Mapping[str, LayerType], kinds: _Kinds) -> Schema:
     keywords: dict[str, Schema] = {
-        "use": {"type": "string", "description": "a block, as a submodule"},
+        "use": {
+            "type": "string",
+            "description": "a block, or a part of an import, as a submodule",
+        },
         "with": _named(_ref("literal"), NAME) | {"description": "the block's arguments"},
         "call": {
             "type": "string",
@@ -216,11 +255,46 @@ def _node(types: Mapping[str, LayerType], kinds: _Kinds) -> Schema:
         },
         "init": _named(_ref("init"), PATH) | {"description": "first values of its tensors, by name"},
         "when": {"enum": sorted(MODES, reverse=True), "description": "the only mode in which it runs"},
+        **_take(),
     }
     layers = {name: _layer(types[name], kinds) for name in sorted(types)}
     return _closed(keywords | layers) | {
         "minProperties": 1,
-        "dependentRequired": {"with": ["use"], "from": ["repeat"]},
+        "dependentRequired": {"with": ["use"], "from": ["repeat"], **{key: ["use"] for key in _take()}},
+    }
+
+
+def _take() -> dict[str, Schema]:
+    """The keys of a part of an import."""
+    path: Schema = {"type": "string"}
+    return {
+        "take": {
+            "description": "a path; the first and the last one of a range; or `from` and `to`, either of them; all if absent",
+            "type": ["string", "array", "object"],
+            "items": path,
+            "minItems": 2,
+            "maxItems": 2,
+            "properties": {"from": path, "to": path},
+            "minProperties": 1,
+            "additionalProperties": False,
+        },
+        "outputs": {
+            "description": "the layers whose values it gives, by name",
+            "type": ["array", "object"],
+            "items": path,
+            "additionalProperties": path,
+        },
+        "rename": {
+            "description": "layers and tensors of the part -> what they are called here",
+            "type": "object",
+            "additionalProperties": {"type": "string", "pattern": _whole(PATH)},
+        },
+        "reset": _list(path) | {"description": "tensors, and layers with all of theirs, that are made anew"},
+        "shared": {
+            "type": "boolean",
+            "default": False,
+            "description": "the same part once more is the same module",
+        },
     }
 
 

@@ -9,12 +9,14 @@ from modelpack import source
 from modelpack.architecture import Import, Take
 from modelpack.reading import NAME, PATH, Problems
 
-__all__ = ["DIGEST", "read_imports", "take_of"]
+__all__ = ["DIGEST", "LONGEST_PATH", "MOST_IMPORTS", "read_imports", "take_of"]
 
 DIGEST = re.compile("blake3:[0-9a-f]{64}")
 """Of a pack: that of its manifest, which has those of all files and tensors in it."""
 
-_LONGEST_PATH = 1024
+LONGEST_PATH = 1024
+MOST_IMPORTS = 256
+"""Each is a pack to open."""
 _ENDS = ("from", "to")
 
 
@@ -22,6 +24,9 @@ def read_imports(value: source.Value, problems: Problems) -> dict[str, Import]:
     """`imports`: name -> pack. Whether there is one isn't asked here."""
     entries = problems.mapping(value, "imports")
     found: dict[str, Import] = {}
+    if entries and len(entries.entries) > MOST_IMPORTS:
+        told = f"{len(entries.entries)} imports, at most {MOST_IMPORTS} are allowed"
+        problems.add("MP225", told, (value.line, value.column), "imports")
     for name, item in entries.entries.items() if entries else ():
         path = f"imports.{name}"
         if not NAME.fullmatch(name) and entries:
@@ -39,8 +44,8 @@ def _import(body: source.Mapping, path: str, problems: Problems) -> Import:
     if pack is None:
         problems.add("MP203", "the key 'pack' is missing", at, path)
     where = problems.text(pack, f"{path}.pack") if pack else None
-    if where is not None and (not where or len(where) > _LONGEST_PATH or "\0" in where):
-        problems.add("MP224", f"a path has from 1 to {_LONGEST_PATH} characters, none of them NUL", at, path)
+    if where is not None and (not where or len(where) > LONGEST_PATH or "\0" in where):
+        problems.add("MP224", f"a path has from 1 to {LONGEST_PATH} characters, none of them NUL", at, path)
     pinned = problems.text(digest, f"{path}.digest") if digest else None
     if pinned is not None and not DIGEST.fullmatch(pinned):
         problems.add(
@@ -114,7 +119,8 @@ def _rename(value: source.Value, path: str, problems: Problems, reference: _Refe
     found: dict[str, str] = {}
     for name, item in entries.entries.items() if entries else ():
         new = reference(item, path)
-        if new and not PATH.fullmatch(new):
+        is_empty = isinstance(item, source.Scalar) and not item.value
+        if (new or is_empty) and not PATH.fullmatch(new):
             problems.add(
                 "MP206", f"'{new}' can't be a layer's or a tensor's name", (item.line, item.column), path
             )

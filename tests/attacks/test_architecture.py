@@ -130,7 +130,6 @@ ATTACKS: list[tuple[str, Callable[[], str], str]] = [
     ("a setting that torch has and no declaration", lambda: one("{ReLU: {device: cuda}}"), "MP207"),
     ("an unknown top key", lambda: one("{ReLU: {}}") + "python: import os\n", "MP202"),
     ("an unknown key in an input", lambda: one("{ReLU: {}}", HEAD.replace("dtype", "class: x, dtype")), "MP202"),
-    ("a path out of the pack", lambda: one("{ReLU: {}}") + "imports:\n  a: {pack: ../../../etc/passwd}\n", "MP219"),
     ("a name that climbs", lambda: HEAD + "layers:\n  ../../a: {ReLU: {}}\n", "MP206"),
     ("the name of a private attribute", lambda: HEAD + "layers:\n  a.__dict__.b: {ReLU: {}, inputs: [q]}\n", "MP310"),
     ("five thousand unknown references", lambda: many("{ReLU: {}, inputs: [zzzz]}", 5_000), "MP310"),

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from modelpack import api
 from modelpack.checker import check_text
 from modelpack.difference import Side, compare
-from modelpack.errors import ArchitectureError
+from modelpack.errors import ModelpackError
 
 HERE = Path(__file__).parent
 INVALID = HERE / "invalid"
 VALID = HERE / "valid"
 DIFF = HERE / "diff"
 """Two commits of an architecture each, with what `diff` says of them."""
+PACKS = HERE / "packs"
+"""What cases import: directories with an architecture and no weights."""
 
 
 def told(case: Path) -> str:
     """The problems of a case as text, a line each and a line for each hint; empty where it has none."""
+    text = case.read_bytes()
     try:
-        check_text(case.read_bytes(), case.name)
-    except ArchitectureError as error:
-        return f"{error}\n"
+        # Only what imports packs is read from where it is: paths count from there.
+        api.check(case) if b"imports:" in text else check_text(text, case.name)
+    except ModelpackError as error:
+        return f"{error}\n".replace(str(case), case.name).replace(str(HERE), "cases")
     return ""
 
 

@@ -13,10 +13,11 @@ from modelpack.checker import check_text
 from modelpack.dims import symbols
 from modelpack.errors import ArchitectureError
 from modelpack.layers import BUILTIN, FAMILIES
-from modelpack.manifest import FileRecord, Manifest, write_manifest
+from modelpack.manifest import FileRecord, Manifest, Origin, write_manifest
 from modelpack.reader import read
 from modelpack.reference import example_architecture
 from modelpack.writer import write
+from tests.cases.cases import VALID
 
 ROOT = Path(__file__).parents[2]
 ARCHITECTURE = json.loads(generate.schema_text("architecture"))
@@ -97,6 +98,16 @@ NODES = {
     "nested inputs": ({"use": "Block", "inputs": {"x": ["a", None]}}, True),
     "a number for inputs": ({"add": {}, "inputs": 3}, False),
     "nothing to do": ({}, False),
+    "a part": (
+        {"use": "a", "take": "encoder.0", "rename": {"x": "y.z"}, "reset": ["y"], "shared": True},
+        True,
+    ),
+    "a range": ({"use": "a", "take": ["conv1", "layer2"], "outputs": ["layer1", "layer2"]}, True),
+    "up to a layer": ({"use": "a", "take": {"to": "layer2"}, "outputs": {"a": "layer1"}}, True),
+    "a range of three": ({"use": "a", "take": ["a", "b", "c"]}, False),
+    "a range of nothing": ({"use": "a", "take": {}}, False),
+    "take alone": ({"ReLU": {}, "take": "a"}, False),
+    "a path for a name": ({"use": "a", "rename": {"x": "../y"}}, False),
 }
 
 
@@ -114,7 +125,38 @@ def test_one_mistake_is_one_error_that_names_it():
     assert max(len(error.message) for error in errors) < 200
 
 
-@pytest.mark.parametrize("key", ["imports", "comment", "Layers"])
+IMPORTS = {
+    "a path": ({"a": {"pack": "x.modelpack"}}, True),
+    "with a digest": ({"a": {"pack": "x.modelpack", "digest": "blake3:" + "0" * 64}}, True),
+    "no path": ({"a": {}}, False),
+    "an empty path": ({"a": {"pack": ""}}, False),
+    "a short digest": ({"a": {"pack": "x", "digest": "blake3:00"}}, False),
+    "a name with a dot": ({"a.b": {"pack": "x"}}, False),
+    "another key": ({"a": {"pack": "x", "url": "y"}}, False),
+}
+
+
+@pytest.mark.parametrize(("imports", "valid"), IMPORTS.values(), ids=list(IMPORTS))
+def test_the_schema_says_what_an_import_is(imports, valid):
+    document = _document({"ReLU": {}}) | {"imports": imports}
+    assert VALIDATOR.is_valid(document) is valid
+    assert reads(document) is valid
+
+
+def reads(document):
+    try:
+        read(json.dumps(document))
+    except ArchitectureError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("case", sorted(VALID.glob("*.yaml")), ids=lambda case: case.stem)
+def test_what_the_checker_lets_pass_the_schema_does(case):
+    VALIDATOR.validate(plain(source.parse(case.read_text())))
+
+
+@pytest.mark.parametrize("key", ["comment", "Layers"])
 def test_unknown_keys_are_errors(key):
     assert not VALIDATOR.is_valid(_document({"ReLU": {}}) | {key: {}})
 
@@ -126,11 +168,19 @@ def test_what_write_manifest_writes_is_valid():
             9, "blake3-tensors:" + "a" * 64, {"w": "blake3:" + "b" * 64}
         ),
     }
-    manifest = Manifest(files, "modelpack", "MIT", ("eval",), {"accuracy": 0.5}, {"any": [1, None]})
+    origins = {"w": Origin("blake3:" + "c" * 64, "v", frozen=True), "x": Origin(None, "x")}
+    manifest = Manifest(files, "modelpack", "MIT", ("eval",), {"accuracy": 0.5}, {"any": [1, None]}, origins)
     schema = json.loads(generate.schema_text("manifest"))
     document = json.loads(write_manifest(manifest))
     jsonschema.validate(document, schema)
-    for wrong in ({"modelpack": 2}, {"extra": 1}, {"modes": ["test"]}, {"files": {"../x": {}}}):
+    half = {"w": {"pack": None, "tensor": "w"}}
+    for wrong in (
+        {"modelpack": 2},
+        {"extra": 1},
+        {"modes": ["test"]},
+        {"files": {"../x": {}}},
+        {"origins": half},
+    ):
         assert not jsonschema.Draft202012Validator(schema).is_valid(document | wrong)
 
 
