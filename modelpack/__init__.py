@@ -2,6 +2,7 @@
 
     modelpack.save(model, "lenet.modelpack", args=(x,))     a trained module -> a pack
     modelpack.load("lenet.modelpack")                       a pack -> a module, without its class
+    modelpack.update("lenet.modelpack", model, "new.modelpack")    that module, trained on -> a pack
     modelpack.open("lenet.modelpack")                       lazily: architecture, tensor table, single tensors
     modelpack.check("lenet.modelpack")                      no framework needed
     modelpack.diff("a.yaml", "b.modelpack").text()          what a reviewer would say; whether a's weights fit b
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from modelpack.backends.torch.load import load
     from modelpack.backends.torch.save import save
     from modelpack.backends.torch.transfer import transfer
+    from modelpack.backends.torch.update import update
     from modelpack.composing import build, compose, lock
     from modelpack.difference.report import Difference
     from modelpack.errors import (
@@ -64,6 +66,7 @@ __all__ = [
     "open",
     "save",
     "transfer",
+    "update",
 ]
 
 _HOMES = {
@@ -89,6 +92,7 @@ _HOMES = {
     "open": "modelpack.opened",
     "save": "modelpack.backends.torch.save",
     "transfer": "modelpack.backends.torch.transfer",
+    "update": "modelpack.backends.torch.update",
 }
 
 

@@ -41,12 +41,13 @@ class FileRecord:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a tensor comes from: the pack, by its digest (None: it has none), the tensor's name in it, and whether it was frozen
-    here."""
+    """Where a tensor comes from: the pack, by its digest (None: it has none), the tensor's name in it, whether it is frozen here,
+    and whether it was trained since and has other bytes now."""
 
     pack: str | None
     tensor: str
     frozen: bool = False
+    changed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,15 +226,20 @@ def _metadata(value: JsonValue) -> Mapping[str, JsonValue]:
 def _origin(name: str, value: JsonValue) -> Origin:
     path = f"origins.{name:.100}"
     entry = _object(value, path)
-    keys = {"pack", "tensor", "frozen"}
+    keys = {"pack", "tensor", "frozen", "changed"}
     if entry.keys() != keys:
         _refuse_keys(path, sorted(keys - entry.keys()), sorted(entry.keys() - keys))
-    pack, frozen = entry["pack"], entry["frozen"]
+    pack = entry["pack"]
     return Origin(
         None if pack is None else _digest(pack, f"{path}.pack", digests.EMPTY),
         _text(entry["tensor"], f"{path}.tensor"),
-        frozen if isinstance(frozen, bool) else _wrong(f"{path}.frozen", "true or false"),
+        _flag(entry["frozen"], f"{path}.frozen"),
+        _flag(entry["changed"], f"{path}.changed"),
     )
+
+
+def _flag(value: JsonValue, path: str) -> bool:
+    return value if isinstance(value, bool) else _wrong(path, "true or false")
 
 
 def _check_depth(value: JsonValue, left: int) -> None:

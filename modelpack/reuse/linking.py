@@ -19,6 +19,7 @@ from modelpack.manifest import Origin
 from modelpack.network import Body, Child, Network
 from modelpack.reading import nearest
 from modelpack.reuse.cutting import Found, block_at, take
+from modelpack.reuse.frozen import frozen_names
 from modelpack.reuse.naming import free_name, moved, renamed, with_blocks
 from modelpack.reuse.rewiring import sizes_in
 from modelpack.reuse.sources import Donor, Resolve
@@ -200,15 +201,12 @@ class _Linker:
 
     def _brought(self, network: Network) -> Iterator[tuple[str, Brought]]:
         stored = set(network.tensors) - {name for group in network.tied for name in group[1:]}
+        frozen = frozen_names(network)
         for _, part, prefix in self._placings(network.main, "", ""):
             donor = self._donors[part.source]
             for name, old in part.names.items():
                 if prefix + name in stored:
-                    origin = Origin(
-                        donor.digest,
-                        donor.stored(old),
-                        frozen=not network.tensors[prefix + name].requires_grad,
-                    )
+                    origin = Origin(donor.digest, donor.stored(old), frozen=prefix + name in frozen)
                     yield prefix + name, Brought(part.source, origin)
 
 

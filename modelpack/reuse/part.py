@@ -15,6 +15,7 @@ from modelpack.checker import check
 from modelpack.manifest import Manifest, Origin
 from modelpack.match import match, stored_names
 from modelpack.network import Network
+from modelpack.reuse.frozen import frozen_names
 from modelpack.reuse.linking import Linked
 from modelpack.reuse.naming import free_name
 from modelpack.reuse.sources import Donor
@@ -94,9 +95,10 @@ def part_of(donor: Donor, architecture: Architecture, before: str = "") -> Part:
         PackError: 4xx, the donor's weights aren't those that its architecture implies.
     """
     network = check(architecture)
+    frozen = frozen_names(network)
     origins = {
-        name: Origin(donor.digest, donor.stored(before + name), frozen=not entry.requires_grad)
-        for name, entry in stored_names(network).items()
+        name: Origin(donor.digest, donor.stored(before + name), frozen=name in frozen)
+        for name in stored_names(network)
     }
     part = _with_tensors(architecture, {name: (donor, origin) for name, origin in origins.items()})
     if donor.tensors:

@@ -24,7 +24,7 @@ from modelpack.match import stored_names
 from modelpack.pack import TensorData, write_pack
 from modelpack.strict_json import JsonValue
 
-__all__ = ["save", "tensor_data"]
+__all__ = ["pieces", "save", "tensor_data"]
 
 _PIECE = 16_000_000
 """Bytes that are copied at once where a tensor can't be written as it lies."""
@@ -142,10 +142,11 @@ def _fewer(
 
 def tensor_data(name: str, tensor: torch.Tensor) -> TensorData:
     """A tensor as the pack writes it; one that doesn't lie in order is copied piece by piece, when it's due."""
-    return TensorData(name, from_torch(tensor.dtype), tuple(tensor.shape), lambda: _pieces(tensor.detach()))
+    return TensorData(name, from_torch(tensor.dtype), tuple(tensor.shape), lambda: pieces(tensor.detach()))
 
 
-def _pieces(tensor: torch.Tensor) -> Iterator[memoryview]:
+def pieces(tensor: torch.Tensor) -> Iterator[memoryview]:
+    """The tensor's bytes in order, as they lie or in copies of one piece at a time."""
     if tensor.numel() == 0:
         return
     if (
