@@ -21,8 +21,9 @@ from modelpack.architecture import Apply, Architecture, Node, Structure
 from modelpack.canonical import canonical
 from modelpack.checker import check, check_text
 from modelpack.cli import app
-from modelpack.difference import Difference, Side, compare
+from modelpack.difference import Difference, Setting, Side, compare
 from modelpack.difference.alignment import Entry, Work, align
+from modelpack.difference.contents import exact
 from modelpack.difference.norms import norms
 from modelpack.difference.renames import runs
 from modelpack.dtypes import DType
@@ -75,6 +76,25 @@ def test_what_steers_a_terminal_is_escaped():
     network = check_text(MLP)
     text = compare(Side("\x1b[2Jbefore", network), Side("after", network)).text()
     assert text.startswith("\\x1b[2Jbefore -> after\n")
+
+
+def test_a_call_is_of_the_same_layer_under_its_new_name():
+    renamed = re.sub(r"\bnorm\b", "final", LANGUAGE)
+    assert [change.what for change in diff(LANGUAGE, renamed).layers] == ["norm is now final"]
+    called = LANGUAGE.replace(
+        "  again: {call: norm}", "  other: {LayerNorm: {normalized_shape: 16}}\n  again: {call: other}"
+    )
+    before = called.replace("call: other", "call: norm")
+    (change,) = diff(before, called).layers
+    assert change.settings == (Setting("of", "norm", "other"),)
+
+
+def test_settings_are_equal_if_they_would_be_written_alike():
+    assert exact(float("nan")) == exact(float("nan"))
+    assert exact(1) != exact(1.0)
+    assert exact(1) != exact(True)
+    assert exact(0.0) != exact(-0.0)
+    assert exact({"a": (1, None)}) == exact({"a": (1, None)})
 
 
 def _two_linears(first: str, second: str) -> str:
@@ -465,22 +485,34 @@ def _moved_up(name: str) -> str:
     return re.sub(r"layer\.([12])\.", lambda found: f"layer.{int(found[1]) + 1}.", name)
 
 
-def test_of_layers_that_are_alike_weights_tell_which_is_new(tmp_path):
+def _inside(text: str, inner: str, name: str, block: str) -> str:
+    """The layer that the line `inner` is, inside a block of its own."""
+    made = f"\n  {block}:\n    inputs: {{x: {{}}}}\n    layers:\n    {inner}\nlayers:"
+    return text.replace(inner, f"  {name}: {{use: {block}}}").replace("\nlayers:", made)
+
+
+NESTED = _inside(RESIDUAL, "  layer: {use: Block, repeat: 3}", "encoder", "Encoder")
+DEEPER = _inside(NESTED, "  encoder: {use: Encoder}", "model", "Model")
+
+
+@pytest.mark.parametrize(("text", "path"), [(RESIDUAL, ""), (NESTED, "encoder."), (DEEPER, "model.encoder.")])
+def test_of_layers_that_are_alike_weights_tell_which_is_new(tmp_path, text, path):
     """A block was put in the middle; without weights it would be taken for one at the end."""
-    longer = RESIDUAL.replace("repeat: 3", "repeat: 4")
-    assert diff(RESIDUAL, longer).verdict.rename == {}
-    one = _pack(tmp_path / "a", RESIDUAL, 1)
-    kept = {_moved_up(each.name): each for each in first_values(check_text(RESIDUAL), 1)}
+    longer = text.replace("repeat: 3", "repeat: 4")
+    assert diff(text, longer).verdict.rename == {}
+    one = _pack(tmp_path / "a", text, 1)
+    kept = {_moved_up(each.name): each for each in first_values(check_text(text), 1)}
     new = first_values(check_text(longer), 2)
     weights = [replace(kept[each.name], name=each.name) if each.name in kept else each for each in new]
     write_pack(tmp_path / "b", architecture=longer.encode(), weights=weights)
     found = modelpack.diff(one, tmp_path / "b")
-    assert found.verdict.rename == {"layer.1": "layer.2", "layer.2": "layer.3"}
-    assert found.verdict.leave == ("layer.1",)
+    layers = [f"{path}layer.{at}" for at in range(4)]
+    assert found.verdict.rename == {layers[1]: layers[2], layers[2]: layers[3]}
+    assert found.verdict.leave == (layers[1],)
     assert {each.kind for each in found.tensors} == {"equal", "added"}
     assert [(change.kind, *change.after) for change in found.layers] == [
-        ("inserted", "layer.1"),
-        ("renamed", "layer.2", "layer.3"),
+        ("inserted", layers[1]),
+        ("renamed", *layers[2:]),
     ]
 
 
