@@ -14,6 +14,9 @@ from modelpack.network import Body, Child, Leaf, Network, Step
 
 __all__ = ["Bodies", "Pair", "PairedBodies"]
 
+_MOST_DIGESTS = 10_000
+"""Tensors up to which weights are looked at to find out who is who: then equal blocks must be compared one by one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pair:
@@ -83,7 +86,8 @@ class Bodies:
     def __init__(self, first: Mapping[str, str], second: Mapping[str, str]) -> None:
         self._contents = Contents()
         self._work = Work()
-        self._digests = (first, second) if first and second else ({}, {})
+        few = max(len(first), len(second)) <= _MOST_DIGESTS
+        self._digests = (first, second) if first and second and few else ({}, {})
         self._known: dict[object, tuple[Body, Body, PairedBodies]] = {}
 
     def networks(self, first: Network, second: Network) -> PairedBodies:
