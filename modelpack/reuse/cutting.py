@@ -116,7 +116,7 @@ class _Cut:
         wanted = self._outputs(outputs)
         needed = self._needed(wanted)
         called = self._called_before(needed)
-        names = self._entering_names(needed, allowed)
+        names = self._entering_names(needed, allowed, called)
         block = self._block(needed, wanted, called, names)
         specs: dict[str, Specs] = {
             names[reference]: self._specs(slot) for reference, slot in needed.entering.items()
@@ -140,12 +140,28 @@ class _Cut:
         return self._main.steps[found[-1]].name if found else path
 
     def _outputs(self, outputs: Mapping[str, str]) -> Structure:
-        """References for what the part returns."""
+        """References for what the part returns. What the network gives and the layers before have made goes through the part."""
         if outputs:
-            return {name: self._reference(path) for name, path in outputs.items()}
+            return {name: self._inside(self._reference(path)) for name, path in outputs.items()}
         if self._last is not None:
             return self._main.steps[self._last].name
         return structure_of(self._main.wiring, self._refer, self._main)
+
+    def _inside(self, reference: str) -> str:
+        """`reference`, whose value the part has.
+
+        Raises:
+            ArchitectureError: MP345 another makes it.
+        """
+        at = self._slot(reference).index - self._before
+        if at >= 0 and not self._start <= at <= self._stop:
+            name = self._main.steps[at].name
+            raise ArchitectureError(Problem("MP345", f"the output '{name}' isn't in the part", path=name))
+        return reference
+
+    @property
+    def _stop(self) -> int:
+        return len(self._main.steps) - 1 if self._last is None else self._last
 
     def _refer(self, slot: Slot) -> Structure:
         return inside(self._names[slot.index], slot.path)
@@ -187,16 +203,10 @@ class _Cut:
 
     def _needed(self, outputs: Structure) -> _Needed:
         """What the outputs are made of, back to where the part begins. Assignments to buffers are made as in the whole."""
-        stop = len(self._main.steps) - 1 if self._last is None else self._last
         roots = [self._slot(name) for name in leaves(outputs) if name is not None]
-        late = [slot for slot in roots if not self._start <= slot.index - self._before <= stop]
-        for slot in late:
-            if slot.index >= self._before:
-                name = self._names[slot.index]
-                raise ArchitectureError(Problem("MP345", f"the output '{name}' isn't in the part", path=name))
         steps: set[int] = set()
         slots_in: dict[Slot, None] = dict.fromkeys(roots)
-        waiting = [slot.index - self._before for slot in roots] + self._assignments(stop)
+        waiting = [slot.index - self._before for slot in roots] + self._assignments()
         while waiting:
             at = waiting.pop()
             if at < self._start or at in steps:
@@ -221,10 +231,10 @@ class _Cut:
             frozenset(self._names[slot.index] for slot in ordered if slot.index in raw),
         )
 
-    def _assignments(self, stop: int) -> list[int]:
+    def _assignments(self) -> list[int]:
         return [
             at
-            for at in range(self._start, stop + 1)
+            for at in range(self._start, self._stop + 1)
             if isinstance(action := self._main.steps[at].node.action, Apply) and action.type is Assign.type
         ]
 
@@ -256,8 +266,11 @@ class _Cut:
                 found[does.target] = owner
         return found
 
-    def _entering_names(self, needed: _Needed, allowed: Mapping[str, str]) -> dict[str, str]:
-        """What the values that enter are called in the part; those that `allowed` names, by the name there.
+    def _entering_names(
+        self, needed: _Needed, allowed: Mapping[str, str], called: Iterable[str]
+    ) -> dict[str, str]:
+        """What the values that enter are called in the part; those that `allowed` names, by the name there. Those in `called`
+        are names of layers in it.
 
         Raises:
             ArchitectureError: MP341 more than one enters that isn't allowed.
@@ -283,7 +296,12 @@ class _Cut:
                     hint="cut where one tensor crosses, or name those that it may take in: inputs",
                 )
             )
-        taken = {*needed.given, *needed.raw, *(self._main.steps[at].name for at in needed.steps)}
+        taken = {
+            *self._main.inputs,
+            *needed.raw,
+            *called,
+            *(self._main.steps[at].name for at in needed.steps),
+        }
         names: dict[str, str] = {}
         for reference in needed.entering:
             names[reference] = free_name(

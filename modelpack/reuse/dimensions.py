@@ -18,9 +18,11 @@ __all__ = ["Sizes", "sizes_of"]
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """`known` are the dimensions by name on this side; `axes` says what the axes that come in are called there."""
+    """`known` are the dimensions by name on this side, and `kept` those of them that mean the same as on the other; `axes` says
+    what the axes that come in are called here."""
 
     known: frozenset[str]
+    kept: frozenset[str]
     axes: Mapping[Expr, Dim]
     solved: tuple[tuple[Monomial, Dim], ...]
     """products of old dimensions, and what they are in new ones"""
@@ -55,7 +57,7 @@ class Sizes:
         if whole in self.axes:
             return self.axes[whole]
         if isinstance(atom, Symbol):
-            return whole if atom.name in self.known else symbol(f"{_LOST}{atom.name}")
+            return whole if atom.name in self.kept else symbol(f"{_LOST}{atom.name}")
         return FUNCTIONS[atom.function](self.put(atom.left), self.put(atom.right))
 
 
@@ -79,7 +81,7 @@ def sizes_of(axes: Iterable[Dim]) -> Sizes:
             taken.add(name)
             told[axis] = symbol(name)
     solved = tuple(each for axis, new in told.items() if (each := _solved(axis, new)) is not None)
-    return Sizes(frozenset(taken), told, solved)
+    return Sizes(frozenset(taken), frozenset(known), told, solved)
 
 
 def _stem(axis: Expr, known: set[str]) -> str:
