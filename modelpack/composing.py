@@ -9,22 +9,23 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from modelpack import opened, reader
-from modelpack.architecture import Import
+from modelpack.architecture import Architecture, Import
 from modelpack.atomic import replacing_file
 from modelpack.budget import DEFAULT_BUDGET, Budget
-from modelpack.errors import ModelpackError, PackError, Place, Problem
+from modelpack.errors import ArchitectureError, ModelpackError, PackError, Place, Problem
 from modelpack.files import open_regular
 from modelpack.layers import BUILTIN, LayerType
 from modelpack.limits import MOST_FIRST_BYTES, Limits
 from modelpack.manifest import Manifest
-from modelpack.reuse.building import Row, rows_of, write_part
-from modelpack.reuse.linking import Linked, link
+from modelpack.reuse.building import Adapter, Row, rows_of, write_part
+from modelpack.reuse.linking import Brought, Linked, link, linked_but
 from modelpack.reuse.locking import Pin, hold, lock_path, read_lock, write_lock
 from modelpack.reuse.part import Part, whole_of
 from modelpack.reuse.sources import Donor
@@ -41,7 +42,8 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 class Composition:
     """A network put together of packs, which stay open until it is closed."""
 
-    imports: Mapping[str, Import]
+    architecture: Architecture
+    """as the file says it"""
     linked: Linked
     part: Part
     _opened: ExitStack
@@ -63,6 +65,8 @@ class Built:
 
     manifest: Manifest
     rows: tuple[Row, ...]
+    sources: Mapping[str, str]
+    """the tensors that imports brought -> the import's name"""
 
 
 def compose(
@@ -91,7 +95,7 @@ def compose(
             return donor
 
         linked = link(architecture, resolve, budget)
-        return Composition(architecture.imports, linked, whole_of(linked), stack.pop_all())
+        return Composition(architecture, linked, whole_of(linked), stack.pop_all())
 
 
 def lock(path: str | os.PathLike[str], *, resolvers: Mapping[str, Resolver] | None = None) -> Path:
@@ -103,7 +107,7 @@ def lock(path: str | os.PathLike[str], *, resolvers: Mapping[str, Resolver] | No
     path = Path(path)
     with compose(path, resolvers=resolvers) as composed:
         pins: dict[str, Pin] = {}
-        for name, wanted in composed.imports.items():
+        for name, wanted in composed.architecture.imports.items():
             digest = composed.linked.donors[name].digest
             if digest is None:
                 message = "the pack has no manifest, so nothing says which one it is"
@@ -125,29 +129,63 @@ def build(
     max_bytes: int = MOST_FIRST_BYTES,
     resolvers: Mapping[str, Resolver] | None = None,
     licence: str | None = None,
+    keep: Collection[str] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> Built:
     """Make a pack at `target` of the architecture file at `path`: of its imports the tensors that it takes, the rest by `init`
     from `seed`. Equal files, packs and seeds give equal bytes. Each import must be pinned: by a digest in the file, or in its
     lock file.
 
+    Imports that `keep` names stay imports, pinned: their tensors aren't copied, so the pack (an adapter) holds only the others
+    and is read beside those that it imports. Where `path` is itself a pack, what it imports is put in: the same network, in one.
+
     Raises:
-        ArchitectureError, PackError: as `compose` and `write_part`; MP591 an import that nothing pins.
+        ArchitectureError, PackError: as `compose` and `write_part`; MP591 an import that nothing pins; MP346 none to keep.
     """
     path = Path(path)
+    if path.suffix not in (".yaml", ".yml"):
+        return _merged(path, target, licence, seed=seed, max_bytes=max_bytes, progress=progress)
     beside = lock_path(path)
     locked = read_lock(_text(beside), beside.name) if beside.exists() else {}
     with compose(path, resolvers=resolvers, locked=locked) as composed:
         part = composed.part
+        adapter = _adapter(composed, keep) if keep else None
         manifest = write_part(
             part,
             target,
             seed=seed,
             max_bytes=max_bytes,
             licence=licence,
+            adapter=adapter,
             progress=progress,
         )
-        return Built(manifest, tuple(rows_of(part)))
+        sources = {name: each.source for name, each in composed.linked.brought.items()}
+        return Built(manifest, tuple(rows_of(part, adapter)), sources)
+
+
+def _merged(path: Path, target: str | os.PathLike[str], licence: str | None, **told: Any) -> Built:
+    """A pack that imports others -> one that doesn't."""
+    with opened.open(path) as pack:
+        part = pack.whole
+        if licence is None and pack.manifest is not None:
+            licence = pack.manifest.licence
+        manifest = write_part(part, target, licence=licence, **told)
+        brought: Mapping[str, Brought] = pack.linked.brought if pack.linked else {}
+        sources = {name: brought[name].source if name in brought else path.name for name in part.tensors}
+        return Built(manifest, tuple(rows_of(part)), sources)
+
+
+def _adapter(composed: Composition, keep: Collection[str]) -> Adapter:
+    architecture, linked = composed.architecture, composed.linked
+    lacking = [name for name in keep if name not in architecture.imports]
+    if lacking:
+        problems = (
+            Problem("MP346", "nothing of this name is imported, so it can't be kept", path=name)
+            for name in lacking
+        )
+        raise ArchitectureError(problems)
+    elsewhere = frozenset(name for name, each in linked.brought.items() if each.source in keep)
+    return Adapter(linked_but(architecture, linked, frozenset(keep)), elsewhere)
 
 
 def _text(path: Path) -> bytes:

@@ -13,15 +13,16 @@ from modelpack.architecture import Architecture, Import
 from modelpack.budget import DEFAULT_BUDGET, Budget
 from modelpack.checker import check
 from modelpack.digests import of_bytes, text
-from modelpack.errors import PackError, Problem
+from modelpack.errors import PackError, Problem, raise_if_any
 from modelpack.files import ARCHITECTURE, MANIFEST
 from modelpack.layers import BUILTIN, LayerType
 from modelpack.limits import Limits
-from modelpack.manifest import FileRecord, Manifest
+from modelpack.manifest import FileRecord, Manifest, Origin
 from modelpack.match import match
 from modelpack.network import Network
 from modelpack.pack_reader import Pack, open_pack
 from modelpack.reuse.cutting import block_at, take
+from modelpack.reuse.frozen import frozen_names
 from modelpack.reuse.linking import Linked, link
 from modelpack.reuse.locking import hold
 from modelpack.reuse.part import Part, part_of, whole_of
@@ -89,10 +90,12 @@ class OpenPack:
             ArchitectureError: 1xx to 3xx.
             PackError: 4xx; of an import that isn't there, or isn't the pinned one, MP501, MP346, MP590, MP591.
         """
-        linked = self._linked
+        linked = self.linked
         network = check(self.architecture, self.budget) if linked is None else linked.network
         if self.pack.weights is not None:
-            match(network, self.tensors if linked is None else {**whole_of(linked).tensors, **self.tensors})
+            brought: Mapping[str, LazyTensor] = whole_of(linked).tensors if linked is not None else {}
+            raise_if_any((_twice(name) for name in self.tensors if name in brought), PackError)
+            match(network, {**brought, **self.tensors})
         return network
 
     @property
@@ -102,10 +105,16 @@ class OpenPack:
         Raises:
             As `network`.
         """
-        network, linked = self.network, self._linked
-        if linked is not None:
-            return whole_of(linked, self.tensors)
-        return Part(network.architecture, self.tensors, {}, self.digests)
+        network = self.network
+        brought = Part(network.architecture, {}, {}, {}) if self.linked is None else whole_of(self.linked)
+        frozen = frozen_names(network)
+        own = {name: Origin(self.digest, name, frozen=name in frozen) for name in self.tensors}
+        return Part(
+            network.architecture,
+            {**brought.tensors, **self.tensors},
+            {**brought.origins, **own},
+            {**brought.digests, **self.digests},
+        )
 
     @property
     def digest(self) -> str | None:
@@ -117,7 +126,7 @@ class OpenPack:
     def donor(self) -> Donor:
         """What parts are taken from."""
         whole = self.whole
-        return Donor(self.network, whole.tensors, self.digest, {**whole.digests, **self.digests})
+        return Donor(self.network, whole.tensors, self.digest, whole.digests)
 
     @property
     def digests(self) -> Mapping[str, str]:
@@ -131,7 +140,8 @@ class OpenPack:
         return told
 
     @cached_property
-    def _linked(self) -> Linked | None:
+    def linked(self) -> Linked | None:
+        """Its network with the parts of other packs put in; None where it imports none."""
         return link(self.architecture, self._donor, self.budget) if self.architecture.imports else None
 
     def _donor(self, name: str, wanted: Import) -> Donor:
@@ -257,6 +267,10 @@ def follow(
     """
     family.grow(depth)
     return OpenPack(open_pack(path), types, budget, {}, family, depth)
+
+
+def _twice(name: str) -> Problem:
+    return Problem("MP402", "the weights hold it, and an import brings it", path=name)
 
 
 def _beside(path: str, name: str, wanted: Import) -> Path:

@@ -3,40 +3,59 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
+from modelpack.architecture import Architecture
 from modelpack.errors import PackError, Problem, raise_if_any
 from modelpack.limits import MOST_FIRST_BYTES
 from modelpack.manifest import Manifest, Origin
 from modelpack.match import match, stored_names
 from modelpack.network import TensorEntry
 from modelpack.pack_writer import write_pack
+from modelpack.reuse.frozen import frozen_names
 from modelpack.reuse.part import Part
 from modelpack.safetensors_layout import TensorData
 from modelpack.template import first_values
 
-__all__ = ["Row", "rows_of", "write_part"]
+__all__ = ["Adapter", "Row", "rows_of", "write_part"]
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What became of one tensor: `how` is reused, renamed or initialised; `origin` is where it comes from."""
+    """What became of one tensor: `how` is reused, renamed, initialised, or imported where it stays in the other pack; `origin` is
+    where it comes from."""
 
     name: str
     how: str
     origin: Origin | None
     entry: TensorEntry
+    frozen: bool
+    """training leaves it as it is"""
 
 
-def rows_of(part: Part) -> list[Row]:
-    """Every tensor that a pack of `part` holds, in order."""
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """How a pack that imports others differs from the whole that it stands for: its text, and what tensors stay in the others."""
+
+    architecture: Architecture
+    elsewhere: Collection[str]
+
+
+def rows_of(part: Part, adapter: Adapter | None = None) -> list[Row]:
+    """Every tensor of a pack of `part`, in order."""
+    elsewhere = adapter.elsewhere if adapter else ()
     found: list[Row] = []
+    frozen = frozen_names(part.network)
     for name, entry in stored_names(part.network).items():
         origin = part.origins.get(name)
-        how = "initialised" if name not in part.tensors else "reused" if _keeps(name, origin) else "renamed"
-        found.append(Row(name, how, origin, entry))
+        how = "imported" if name in elsewhere else _how(part, name, origin)
+        found.append(Row(name, how, origin, entry, name in frozen))
     return found
+
+
+def _how(part: Part, name: str, origin: Origin | None) -> str:
+    return "initialised" if name not in part.tensors else "reused" if _keeps(name, origin) else "renamed"
 
 
 def _keeps(name: str, origin: Origin | None) -> bool:
@@ -51,9 +70,10 @@ def write_part(
     seed: int = 0,
     max_bytes: int = MOST_FIRST_BYTES,
     licence: str | None = None,
+    adapter: Adapter | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Manifest:
-    """Write a pack of `part` at `path`. Equal parts and seeds give equal bytes.
+    """Write a pack of `part` at `path`; of an `adapter`, one that imports others. Equal parts and seeds give equal bytes.
 
     Only tensors that are needed are read, in pieces, and held against the digests that their packs tell; if one differs, what
     is at `path` stays as it was.
@@ -65,17 +85,19 @@ def write_part(
     network = part.network
     weights = [*_taken(part), *first_values(network, seed, max_bytes, part.tensors)]
     match(network, {each.name: each for each in weights})
+    elsewhere = adapter.elsewhere if adapter else ()
 
     def confirm(manifest: Manifest) -> None:
-        raise_if_any(_differing(manifest, part.digests), PackError)
+        expected = {name: digest for name, digest in part.digests.items() if name not in elsewhere}
+        raise_if_any(_differing(manifest, expected), PackError)
 
     return write_pack(
         path,
-        architecture=part.to_yaml().encode(),
-        weights=weights,
+        architecture=(adapter.architecture if adapter else part.architecture).to_yaml().encode(),
+        weights=[each for each in weights if each.name not in elsewhere],
         licence=licence,
         modes=sorted(network.architecture.modes),
-        origins=part.origins,
+        origins={name: each for name, each in part.origins.items() if name not in elsewhere},
         progress=progress,
         confirm=confirm,
     )

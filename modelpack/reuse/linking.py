@@ -1,11 +1,12 @@
 """Architecture with imports -> the same network whole: each part that it takes is a block of it, with the tensors that it brings.
 
 link(architecture, resolve) -> Linked        .network, .brought: tensor -> where from, .donors
+linked_but(architecture, linked, kept)       the architecture in which the imports `kept` stay imports
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from modelpack.architecture import Architecture, Block, Call, Node, Take, Use
@@ -24,7 +25,7 @@ from modelpack.reuse.naming import free_name, moved, renamed, with_blocks
 from modelpack.reuse.rewiring import sizes_in
 from modelpack.reuse.sources import Donor, Resolve
 
-__all__ = ["Brought", "Linked", "link"]
+__all__ = ["Brought", "Linked", "link", "linked_but"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +67,23 @@ def link(architecture: Architecture, resolve: Resolve, budget: Budget = DEFAULT_
     return _Linker(architecture, resolve, budget).linked()
 
 
+def linked_but(
+    architecture: Architecture, linked: Linked, kept: Collection[str], budget: Budget = DEFAULT_BUDGET
+) -> Architecture:
+    """`architecture`, of which `linked` was made, with only those imports left that are `kept`, pinned by the digests that
+    they have now. Resolved, it is the same network.
+    """
+    return _Linker(architecture, lambda name, _: linked.donors[name], budget, kept).partly(linked)
+
+
 class _Linker:
-    def __init__(self, architecture: Architecture, resolve: Resolve, budget: Budget) -> None:
+    def __init__(
+        self, architecture: Architecture, resolve: Resolve, budget: Budget, kept: Collection[str] = ()
+    ) -> None:
         self._whole = architecture
         self._budget = budget
+        self._left = kept
+        """imports whose parts are left as they are"""
         self._donors = {name: resolve(name, each) for name, each in architecture.imports.items()}
         self._problems: list[Problem] = []
         self._parts: dict[tuple[str, str], _Part] = {}
@@ -90,13 +104,28 @@ class _Linker:
             network = check(canonical(replace(flat, requires=(*flat.requires, *requires))), self._budget)
         return Linked(network, dict(self._brought(network)), self._donors)
 
+    def partly(self, linked: Linked) -> Architecture:
+        whole = self._whole
+        blocks = {name: self._block(name, block) for name, block in whole.blocks.items()}
+        main = self._block("", whole.main)
+        pinned = {name: replace(whole.imports[name], digest=self._donors[name].digest) for name in self._left}
+        return canonical(
+            replace(
+                whole,
+                main=main,
+                blocks={**blocks, **self._blocks},
+                imports={name: pinned[name] for name in whole.imports if name in pinned},
+                requires=linked.network.architecture.requires,
+            )
+        )
+
     # ------------------------------------------------------------------------------------------------ parts
 
     def _block(self, name: str, block: Block) -> Block:
         made_before: list[tuple[Take, str]] = []
         nodes: list[Node] = []
         for node in block.nodes:
-            if not isinstance(node.action, Take):
+            if not isinstance(node.action, Take) or node.action.source in self._left:
                 nodes.append(node)
                 continue
             first = next((name for each, name in made_before if each == node.action), None)

@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from modelpack.architecture import Architecture, Block, Node, Use
@@ -106,11 +105,10 @@ def part_of(donor: Donor, architecture: Architecture, before: str = "") -> Part:
     return part
 
 
-def whole_of(linked: Linked, own: Mapping[str, LazyTensor] = MappingProxyType({})) -> Part:
-    """A network whose imports are resolved, with the tensors that they bring, and its `own`."""
+def whole_of(linked: Linked) -> Part:
+    """A network whose imports are resolved, with the tensors that they bring."""
     origins = {name: (linked.donors[each.source], each.origin) for name, each in linked.brought.items()}
-    part = _with_tensors(linked.network.architecture, origins)
-    return replace(part, tensors={**part.tensors, **own})
+    return _with_tensors(linked.network.architecture, origins)
 
 
 def _with_tensors(architecture: Architecture, origins: Mapping[str, tuple[Donor, Origin]]) -> Part:
