@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from modelpack.commands.building import build, lock
 from modelpack.commands.diff import diff
+from modelpack.commands.parts import extract, graft, merge
 from modelpack.commands.reporting import reporting
 from modelpack.errors import ModelpackError, Problem, printable
 from modelpack.limits import MOST_FIRST_BYTES
@@ -28,7 +30,7 @@ __all__ = ["app", "main"]
 
 app = typer.Typer(
     name="modelpack",
-    help="Networks that need no source code: check, show, verify, pack and initialise them.",
+    help="Networks that need no source code: check, show, verify, pack, initialise and reuse them.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -181,7 +183,8 @@ def schema(name: Annotated[SchemaName, typer.Argument(help="Of what.")] = Schema
     sys.stdout.write(schema_text(name.value))
 
 
-app.command()(diff)
+for command in (diff, lock, build, extract, merge, graft):
+    app.command()(command)
 
 
 # ---------------------------------------------------------------------------------------------- steps

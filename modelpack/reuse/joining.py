@@ -21,7 +21,7 @@ from modelpack.templates.literals import Place, with_literals
 from modelpack.templates.runs import with_runs
 from modelpack.tensors import Mismatch
 
-__all__ = ["join"]
+__all__ = ["alike", "block_names", "join"]
 
 
 def join(first: Part, *others: Part, name: str | None = None) -> Part:
@@ -42,7 +42,7 @@ def join(first: Part, *others: Part, name: str | None = None) -> Part:
 
 
 def _joined(one: Part, other: Part) -> Part:
-    _alike(one.architecture, other.architecture)
+    alike(one.architecture, other.architecture)
     before, after = one.network, other.network
     first, second = explicit(before.main), explicit(after.main)
     feeds = _feeds(first, before, after)
@@ -73,7 +73,7 @@ def _joined(one: Part, other: Part) -> Part:
                 hint="put one of them below a name of its own: part.named('head')",
             )
         )
-    names = _block_names(one.architecture, other.architecture)
+    names = block_names(one.architecture, other.architecture)
     main = Block(
         first.inputs,
         (*first.nodes, *with_blocks(second, names).nodes),
@@ -104,7 +104,7 @@ def _joined(one: Part, other: Part) -> Part:
     )
 
 
-def _alike(one: Architecture, other: Architecture) -> None:
+def alike(one: Architecture, other: Architecture) -> None:
     """Both have the dtype and the modes that the whole then has."""
     if one.dtype is not other.dtype:
         told = f"'{one.name}' is {one.dtype}, and '{other.name}' {other.dtype}"
@@ -122,6 +122,9 @@ def _feeds(first: Block, before: Network, after: Network) -> dict[str, tuple[Str
         by_name |= {name: (given[name], specs[name]) for name in given}
     found = {name: by_name[name] for name in after.inputs if name in by_name}
     missing = [name for name in after.inputs if name not in found]
+    if not missing and not isinstance(given, Mapping) and len(after.inputs) == 1:
+        # Networks often call their input alike: what comes before isn't dropped for that.
+        missing = list(after.inputs)
     if len(missing) == 1 and not isinstance(given, Mapping):
         found[missing[0]] = given, specs
     elif missing:
@@ -148,7 +151,7 @@ def _fed(block: Block, feeds: Mapping[str, Structure]) -> Block:
     return replace(block, nodes=nodes, outputs=map_references(block.outputs, refer))
 
 
-def _block_names(one: Architecture, other: Architecture) -> dict[str, str]:
+def block_names(one: Architecture, other: Architecture) -> dict[str, str]:
     """What the blocks of `other` are called beside those of `one`; one that is there already is used."""
     same = {name for name, block in other.blocks.items() if one.blocks.get(name) == block}
     while True:
