@@ -18,6 +18,7 @@ from modelpack.errors import ArchitectureError, Problem
 from modelpack.layers.stateful import Assign
 from modelpack.lookup import enter
 from modelpack.network import Again, Child, Network, Slot, Specs, Step, slots
+from modelpack.reading import NAME
 from modelpack.reuse.framing import framed
 from modelpack.reuse.naming import free_name, map_references, moved, renamed
 from modelpack.reuse.opening import contents, group, opened, unknown
@@ -304,9 +305,9 @@ class _Cut:
         }
         names: dict[str, str] = {}
         for reference in needed.entering:
-            names[reference] = free_name(
-                allowed.get(reference, reference).replace(".", "_").replace("-", "_"), taken
-            )
+            stem = allowed.get(reference, reference).replace(".", "_").replace("-", "_")
+            # Layers may be called by a number, inputs may not.
+            names[reference] = free_name(stem if NAME.fullmatch(stem) else f"x_{stem}", taken)
             taken.add(names[reference])
         return names
 
