@@ -97,3 +97,12 @@ def test_an_adapter_holds_its_own_tensors_only(pack: Path, tmp_path: Path) -> No
     assert torch.equal(modelpack.load(tmp_path / "merged.modelpack")(x), module(x))
     with pytest.raises(PackError, match="MP590"):
         modelpack.load(tmp_path / "tuned.modelpack")
+
+
+def test_layers_that_are_called_by_numbers_can_be_taken(tmp_path: Path) -> None:
+    """What enters a part is called as the layer that made it, and no input is called 0."""
+    model, x = nn.Sequential(nn.Linear(8, 4), nn.ReLU(), nn.Linear(4, 2)).eval(), torch.randn(3, 8)
+    modelpack.save(model, tmp_path / "base.modelpack", (x,))
+    with modelpack.open(tmp_path / "base.modelpack") as opened:
+        opened.take("1").save(tmp_path / "rest.modelpack")
+    assert torch.equal(modelpack.load(tmp_path / "rest.modelpack")(model[0](x)), model(x))
