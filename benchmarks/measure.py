@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import statistics
@@ -55,6 +56,7 @@ def in_child(work: Callable[[], object], *, answer: bool = False) -> Result:
 
 def measured(work: Callable[[], object], *, answer: bool = False) -> Mapping[str, Any]:
     """The fields of a `Result` for `work`, run here and now."""
+    gc.freeze()  # else what imports made may be gone through within the work: it isn't the work's
     Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
     before, disk = _status("VmRSS"), _disk()
     cpu, start = time.process_time(), time.perf_counter()

@@ -5,6 +5,7 @@ Each command imports what it needs: `check` and `show` never a framework, and no
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 from dataclasses import asdict
@@ -43,6 +44,7 @@ PackPath = Annotated[Path, typer.Argument(help="A pack: a directory, or a .model
 
 def main() -> None:
     """Run the command that `sys.argv` names."""
+    gc.set_threshold(100_000)  # a command is over soon: what is collected on its way costs more than it frees
     app()
 
 

@@ -319,7 +319,8 @@ class Inference:
                 raise
             way.append(step)
         place = value.places[at]
-        if isinstance(specs, Mapping):  # a layer's ports aren't a mapping until someone asks for all of them
+        # A layer's ports aren't a mapping until someone asks for all of them.
+        if not isinstance(specs, TensorSpec) and isinstance(specs, Mapping):
             return {key: Slot(place, (*way, key)) for key in specs}, specs
         return Slot(place, tuple(way)), specs
 

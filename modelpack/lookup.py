@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from modelpack.canonical import INDEX
 from modelpack.network import Child, Leaf, Specs, Step
+from modelpack.scalars import Atom
 from modelpack.tensors import Mismatch, TensorSpec
 
 __all__ = ["enter", "find", "flat", "key_of"]
@@ -62,8 +63,9 @@ def find(target: str, steps: Mapping[str, Step]) -> tuple[Step | None, bool]:
 
 def key_of(value: Any) -> object:
     """A hashable twin; numbers of different types stay apart."""
-    if isinstance(value, Mapping):
-        return tuple((key, key_of(item)) for key, item in cast("Mapping[str, Any]", value).items())
     if isinstance(value, tuple):
         return tuple(map(key_of, cast("tuple[Any, ...]", value)))
+    # Those first that aren't: to be asked whether it's a Mapping costs a type that is none all mappings of all libraries.
+    if not isinstance(value, Atom | TensorSpec) and isinstance(value, Mapping):
+        return tuple((key, key_of(item)) for key, item in cast("Mapping[str, Any]", value).items())
     return type(value).__name__, value

@@ -43,7 +43,7 @@ def parse_object(data: bytes, what: str, limits: Limits) -> JsonObject:
         refuse("MP533", f"byte {error.start} isn't UTF-8", what)
     _count_parts(data, what, limits)
     try:
-        value = cast(JsonValue, json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant))
+        value = cast(JsonValue, _DECODER.decode(text))
     except _DuplicateError as error:
         refuse("MP535", f"the key {error.key!r:.100} stands twice in one object", what)
     except RecursionError:
@@ -85,3 +85,6 @@ def _unique(pairs: list[tuple[str, JsonValue]]) -> JsonObject:
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} isn't JSON")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)

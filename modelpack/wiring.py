@@ -304,9 +304,14 @@ class _Wirer:
         self, given: Wiring, ports: tuple[Port, ...], node: Node, path: str
     ) -> tuple[Wiring, ...] | None:
         """The inputs in the order of the ports; a variadic one has a tuple."""
-        if isinstance(given, Mapping):
+        if isinstance(given, Slot):
+            items: tuple[Wiring, ...] = (given,)
+        elif isinstance(given, tuple):
+            items = given
+        elif given is None:
+            items = (None,)
+        else:
             return self._bind_names(given, ports, node, path)
-        items = given if isinstance(given, tuple) else (given,)
         fixed = tuple(port for port in ports if not port.variadic)
         variadic = len(fixed) < len(ports)
         if len(items) > len(fixed) and not variadic:

@@ -290,4 +290,6 @@ class IsIn(Layer):
         given = [of_dtypes(each, NUMBERS) for each in (elements, test_elements) if each is not None]
         if not given:
             raise Mismatch("needs a tensor as elements or as test_elements", code="MP306", port="elements")
+        if isinstance(self.elements, bool) or isinstance(self.test_elements, bool):
+            raise Mismatch("its number must not be true or false: of those there are no sets", code="MP306")
         return TensorSpec(DType.BOOL, () if elements is None else elements.shape)

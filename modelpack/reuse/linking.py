@@ -162,6 +162,8 @@ class _Linker:
         moves = _moves(wanted, [*names, *(each.name for each in part.main.nodes)])
         if not found.is_layer:
             part = replace(part, main=renamed(part.main, lambda name: moved(name, moves)))
+        if moves:
+            _all_moved({moved(name, moves) for name in names}, part, found.is_layer)
         kept = _kept({moved(name, moves): old for name, old in names.items()}, wanted)
         return _Part(wanted.source, part, kept, found.is_layer)
 
@@ -260,6 +262,15 @@ def _moves(wanted: Take, names: list[str]) -> Mapping[str, str]:
                 Problem("MP345", f"there is no '{old}' in the part to rename", hint=_near(old, names))
             )
     return wanted.rename
+
+
+def _all_moved(names: set[str], part: Architecture, is_layer: bool) -> None:
+    """Only layers of the part's own level move: a value must not stay behind under a name that nothing has."""
+    there = {name.partition(".")[2] if is_layer else name for name in check(part).tensors}
+    lost = sorted(names - there)
+    if lost:
+        message = f"'{lost[0]}' can't be renamed to: only layers at the part's own level have other names"
+        raise ArchitectureError(Problem("MP345", message, hint="rename the layer that holds it"))
 
 
 def _kept(names: Mapping[str, str], wanted: Take) -> dict[str, str]:

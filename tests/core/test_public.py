@@ -9,7 +9,7 @@ import pytest
 import modelpack
 from modelpack.pack import write_pack
 
-NEEDS_TORCH = {"load", "save", "transfer"}
+NEEDS_TORCH = {"load", "save", "transfer", "update"}
 
 
 @pytest.mark.parametrize("name", sorted(set(modelpack.__all__) - NEEDS_TORCH))

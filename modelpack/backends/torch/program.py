@@ -20,6 +20,7 @@ from modelpack.errors import BuildError, Problem
 from modelpack.layers.base import MANY, Layer
 from modelpack.layers.stateful import EitherMode
 from modelpack.network import Again, Body, Child, Leaf, Slot, Specs, Step, Wiring, slots
+from modelpack.tensors import TensorSpec
 
 __all__ = ["DEVICE", "Action", "Program", "compile_body", "row_of"]
 
@@ -383,18 +384,16 @@ def _last_uses(taken: Mapping[int, tuple[Wiring, ...]], body: Body) -> dict[int,
 
 
 def _first_tensor(body: Body) -> tuple[int, tuple[str | int, ...]] | None:
-    for index, specs in enumerate(body.inputs.values()):
-        for path in _tensor_paths(specs):
-            return index, path
-    return None
+    found = ((at, path) for at, specs in enumerate(body.inputs.values()) for path in _tensor_paths(specs))
+    return next(found, None)
 
 
 def _tensor_paths(specs: Specs, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
-    if isinstance(specs, Mapping):
-        for key, inner in specs.items():
-            yield from _tensor_paths(inner, (*path, key))
+    if isinstance(specs, TensorSpec):
+        yield path
     elif isinstance(specs, tuple):
         for position, inner in enumerate(specs):
             yield from _tensor_paths(inner, (*path, position))
     elif specs is not None:
-        yield path
+        for key, inner in specs.items():
+            yield from _tensor_paths(inner, (*path, key))
