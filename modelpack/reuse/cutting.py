@@ -42,7 +42,8 @@ def take(
 
     Layers are named by their paths; `layer2` is all of `layer2.0`, `layer2.1`, … Where a path leads into a container, that is
     laid open. Names of tensors stay. A part may take in one value that the layers before it made, and inputs of the network; more
-    only if `inputs` names them.
+    only if `inputs` names them. A size that the layers need and that nothing of that tells (how long the text was) is told by the
+    first input of the network that has it as an axis: that comes in for its shape alone.
 
     Raises:
         ArchitectureError: MP340 there is no such layer; MP341 other tensors cross the cut; MP342 a dimension can't be known
@@ -123,7 +124,7 @@ class _Cut:
             names[reference]: self._specs(slot) for reference, slot in needed.entering.items()
         }
         specs |= {name: self._main.inputs[name] for name in needed.given}
-        return framed(self._network.architecture, block, specs)
+        return framed(self._network.architecture, block, specs, self._main.inputs)
 
     # ------------------------------------------------------------------------------------- what is asked for
 

@@ -39,8 +39,10 @@ class Sizes:
         return total
 
     def lost(self, dim: Dim) -> frozenset[str]:
-        """The names in `dim`, which `put` gave, that mean nothing here; those of arguments always do."""
-        return frozenset(name for name in symbols(dim) - self.known if not name.startswith("$"))
+        """The names on the other side of what in `dim`, which `put` gave, means nothing here; those of arguments always do."""
+        return frozenset(
+            name.removeprefix(_LOST) for name in symbols(dim) - self.known if not name.startswith("$")
+        )
 
     def _product(self, monomial: Monomial) -> Dim:
         for old, new in self.solved:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from modelpack.architecture import Architecture, Block, Inputs, InputSpec, Use
 from modelpack.canonical import canonical
 from modelpack.comparison import Comparison
-from modelpack.dims import Dim, Expr, symbols
+from modelpack.dims import Dim, Expr, name_of, symbols
 from modelpack.errors import ArchitectureError, Problem
 from modelpack.layers.kinds import Literal
 from modelpack.network import Specs
@@ -20,12 +20,16 @@ from modelpack.tensors import TensorSpec
 __all__ = ["axes_of", "framed", "used_blocks"]
 
 
-def framed(whole: Architecture, block: Block, inputs: Mapping[str, Specs]) -> Architecture:
-    """`block`, a part of `whole` whose sizes are told in the dimensions of `whole`, as a network that takes `inputs`.
+def framed(
+    whole: Architecture, block: Block, inputs: Mapping[str, Specs], others: Mapping[str, Specs] | None = None
+) -> Architecture:
+    """`block`, a part of `whole` whose sizes are told in the dimensions of `whole`, as a network that takes `inputs`; and those
+    of `others` that it needs for a dimension which `inputs` don't tell, each the first that tells one.
 
     Raises:
         ArchitectureError: MP342 it needs a dimension that nothing that comes in tells.
     """
+    inputs = _telling(whole, block, inputs, others or {})
     every = [axis for specs in inputs.values() for axis in axes_of(specs)]
     sizes = sizes_of(every)
     entering = {name: _declared(specs, sizes) for name, specs in inputs.items()}
@@ -39,6 +43,44 @@ def framed(whole: Architecture, block: Block, inputs: Mapping[str, Specs]) -> Ar
             requires=tuple(_requirements(whole, sizes, seen)),
         )
     )
+
+
+def _telling(
+    whole: Architecture, block: Block, inputs: Mapping[str, Specs], others: Mapping[str, Specs]
+) -> Mapping[str, Specs]:
+    """`inputs`, and of `others` what tells the dimensions that are lost without."""
+    while True:
+        lost = _lost(whole, block, [axis for specs in inputs.values() for axis in axes_of(specs)])
+        telling = next(
+            (
+                name
+                for name, specs in others.items()
+                if name not in inputs and not lost.isdisjoint(map(name_of, axes_of(specs)))
+            ),
+            None,
+        )
+        if telling is None:
+            return inputs
+        inputs = {**inputs, telling: others[telling]}
+
+
+def _lost(whole: Architecture, block: Block, axes: list[Dim]) -> frozenset[str]:
+    """The dimensions of `whole` that `block` needs and that tensors with these axes don't tell."""
+    sizes, found = sizes_of(axes), set[str]()
+
+    def note(_: Place, literal: Literal) -> Literal:
+        for item in literal if isinstance(literal, tuple) else ():
+            note(_, item)
+        if isinstance(literal, Expr):
+            found.update(sizes.lost(sizes.put(literal)))
+        return literal
+
+    with_literals(block, note)
+    seen = frozenset[str]().union(*map(symbols, axes))
+    for each in whole.requires:
+        if each.names & seen:
+            found.update(sizes.lost(sizes.put(each.left)), sizes.lost(sizes.put(each.right)))
+    return frozenset(found)
 
 
 def _declared(specs: Specs, sizes: Sizes) -> Inputs:

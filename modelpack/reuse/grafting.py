@@ -8,14 +8,14 @@ from dataclasses import replace
 from modelpack.architecture import Architecture, Block, Call, Node, Structure, Use, leaves
 from modelpack.canonical import canonical
 from modelpack.checker import check
-from modelpack.comparison import Comparison
-from modelpack.dims import substitute
+from modelpack.dims import Dim
 from modelpack.errors import ArchitectureError, Problem
 from modelpack.network import Body, Child, Network
 from modelpack.reuse.joining import alike, block_names
 from modelpack.reuse.naming import free_name, map_references, with_blocks
 from modelpack.reuse.opening import group, opened, unknown
 from modelpack.reuse.part import Part, moved_tensor
+from modelpack.reuse.required import required
 from modelpack.reuse.rewiring import explicit, sizes_in
 from modelpack.templates.runs import with_runs
 
@@ -30,7 +30,8 @@ def graft(whole: Part, path: str, donor: Part) -> Part:
 
     Raises:
         ArchitectureError: MP340 there is nothing at `path`; MP341 more than what its last layer gives is used elsewhere; MP344
-            other dtypes or modes; MP309, MP312 and their like: `donor` takes or gives something else, both sides told.
+            other dtypes or modes, or sizes that the donor rules out; MP309, MP312 and their like: `donor` takes or gives
+            something else, both sides told.
     """
     alike(whole.architecture, donor.architecture)
     flat = opened(whole.network, (path,))
@@ -45,7 +46,8 @@ def graft(whole: Part, path: str, donor: Part) -> Part:
     main, tied_to = _replaced(flat.main, path, removed, Use(name, {}))
     architecture = replace(flat.architecture, main=main, blocks=blocks)
     network = check(architecture)
-    requires = (*architecture.requires, *_requirements(network, path, donor.architecture))
+    told = required(donor.architecture, _sizes_at(network, path), f"'{donor.architecture.name}'", path)
+    requires = (*architecture.requires, *told)
     folded = canonical(replace(architecture, main=with_runs(main, blocks), requires=requires))
     return _with_tensors(folded, whole, tied_to, donor.named(path), path)
 
@@ -122,16 +124,12 @@ def _ties(block: Block, path: str) -> tuple[tuple[tuple[str, ...], ...], dict[st
     return tuple(kept), tied_to
 
 
-def _requirements(network: Network, path: str, donor: Architecture) -> Iterator[Comparison]:
-    """What `donor` requires, of the sizes that it gets here."""
+def _sizes_at(network: Network, path: str) -> Mapping[str, Dim]:
+    """What the dimensions of the block at `path` are here."""
     body = next(
         step.does.body for step in network.main.steps if step.name == path and isinstance(step.does, Child)
     )
-    sizes = sizes_in(body)
-    for each in donor.requires:
-        told = Comparison(substitute(each.left, sizes), each.operator, substitute(each.right, sizes))
-        if told.names and not told.always_holds():
-            yield told
+    return sizes_in(body)
 
 
 def _with_tensors(

@@ -8,14 +8,13 @@ from dataclasses import replace
 from modelpack.architecture import Architecture, Block, Structure
 from modelpack.binding import bind_dims, resolve
 from modelpack.canonical import canonical
-from modelpack.comparison import Comparison
-from modelpack.dims import substitute
 from modelpack.errors import ArchitectureError, Problem
 from modelpack.layers.kinds import Literal
 from modelpack.network import Network, Specs
 from modelpack.reuse.framing import used_blocks
 from modelpack.reuse.naming import free_name, map_references, with_blocks
 from modelpack.reuse.part import Part
+from modelpack.reuse.required import required
 from modelpack.reuse.rewiring import explicit, inside
 from modelpack.templates.literals import Place, with_literals
 from modelpack.templates.runs import with_runs
@@ -32,8 +31,8 @@ def join(first: Part, *others: Part, name: str | None = None) -> Part:
     them under a name of its own (`part.named("head")`).
 
     Raises:
-        ArchitectureError: MP347 an input that nothing feeds; MP215 a name twice; MP344 other dtypes or modes; MP309 and its like:
-            what is given isn't what is taken, both told.
+        ArchitectureError: MP347 an input that nothing feeds; MP215 a name twice; MP344 other dtypes or modes, or
+            sizes that a part rules out; MP309 and its like: what is given isn't what is taken, both told.
     """
     joined = first
     for each in others:
@@ -83,18 +82,12 @@ def _joined(one: Part, other: Part) -> Part:
     )
     blocks = {**one.architecture.blocks}
     blocks |= {names[each]: with_blocks(block, names) for each, block in other.architecture.blocks.items()}
-    requires = [
-        Comparison(substitute(each.left, dict(sizes)), each.operator, substitute(each.right, dict(sizes)))
-        for each in other.architecture.requires
-    ]
+    requires = required(other.architecture, sizes, f"'{other.architecture.name}'")
     whole = replace(
         one.architecture,
         main=with_runs(main, blocks),
         blocks=blocks,
-        requires=(
-            *one.architecture.requires,
-            *(each for each in requires if each.names and not each.always_holds()),
-        ),
+        requires=(*one.architecture.requires, *requires),
     )
     return Part(
         canonical(whole),

@@ -58,3 +58,51 @@ def test_a_result_that_was_made_before_the_cut_goes_through_the_part():
 def test_what_is_asked_for_by_name_must_be_made_in_the_part():
     with pytest.raises(ArchitectureError, match=r"MP345.*'hidden' isn't in the part"):
         take(network(TWO_RESULTS), first="head", outputs=["hidden"])
+
+
+POSITIONS = """\
+  wte: {Embedding: {num_embeddings: 9, embedding_dim: 8}}
+  positions: {arange: {end: length}}
+  wpe: {Embedding: {num_embeddings: 9, embedding_dim: 8}}
+  add: {add: {}, inputs: [wte, wpe]}
+  flat: {flatten: {start_dim: 1}, inputs: [add]}
+  act: {ReLU: {}}
+  back: {reshape: {shape: [batch, length, 8]}}
+  head: {Linear: {in_features: 8, out_features: 9}}
+"""
+
+
+def text_network(requires: str = "") -> Network:
+    """Two texts come in, of which only the second is as long as `length`."""
+    return check(
+        read(
+            f"modelpack: 1\nname: net\n{requires}inputs:\n  mask: {{dtype: bool, shape: [batch]}}\n"
+            "  ids: {dtype: int64, shape: [batch, length]}\n  more: {dtype: int64, shape: [batch, length]}\n"
+            f"layers:\n{POSITIONS.replace('embedding_dim: 8}}', 'embedding_dim: 8}, inputs: [ids]}', 1)}"
+        )
+    )
+
+
+def test_a_size_is_told_by_what_crosses_where_it_can_be():
+    part = take(text_network(), first="positions")
+    assert [*part.main.inputs] == ["wte"]
+    assert check(part).outputs == text_network().outputs
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "entering"),
+    [("positions", "wpe", []), ("back", None, ["act"]), ("back", "back", ["act"])],
+)
+def test_a_size_that_nothing_else_tells_comes_with_the_first_input_that_has_it(first, last, entering):
+    part = take(text_network(), first, last)
+    assert [*part.main.inputs] == [*entering, "ids"]
+    whole = {step.name: step.outputs for step in text_network().main.steps}
+    assert check(part).outputs == whole[last or "head"]
+
+
+def test_what_the_whole_requires_of_a_size_needs_the_size_too():
+    """Else the part would be run at sizes for which the whole isn't made."""
+    assert [*take(text_network(), "act", "act").main.inputs] == ["flat"]
+    part = take(text_network("requires: ['length + batch > 3']\n"), "act", "act")
+    assert [*part.main.inputs] == ["flat", "ids"]
+    assert [*map(str, part.requires)] == ["batch + length > 3"]
