@@ -19,7 +19,7 @@ from modelpack.layers.stateful import Assign
 from modelpack.lookup import enter
 from modelpack.network import Again, Child, Network, Slot, Specs, Step, slots
 from modelpack.reading import NAME
-from modelpack.reuse.framing import framed
+from modelpack.reuse.framing import framed, names_sizes
 from modelpack.reuse.naming import free_name, map_references, moved, renamed
 from modelpack.reuse.opening import contents, group, opened, unknown
 from modelpack.reuse.rewiring import inside, structure_of, value_names, with_names
@@ -63,7 +63,8 @@ class Found:
     architecture: Architecture
     before: str
     is_layer: bool
-    """one layer or operation; else what a container holds"""
+    """one layer or operation that means the same in any network; else what a container holds, or a layer whose settings are sizes
+    by the names that they have in `architecture`"""
 
 
 def block_at(network: Network, path: str, budget: Budget = DEFAULT_BUDGET) -> Found:
@@ -80,7 +81,7 @@ def block_at(network: Network, path: str, budget: Budget = DEFAULT_BUDGET) -> Fo
     whole = take(flat, path, path, budget=budget)
     before = f"{path}." if step is None else path[: len(path) - len(path.rpartition(".")[2])]
     main = renamed(whole.main, lambda name: name.removeprefix(before))
-    return Found(replace(whole, main=main), before, is_layer=step is not None)
+    return Found(replace(whole, main=main), before, is_layer=step is not None and not names_sizes(main))
 
 
 @dataclass(frozen=True, slots=True)

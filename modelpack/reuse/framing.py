@@ -17,7 +17,7 @@ from modelpack.templates.literals import Place, with_literals
 from modelpack.templates.runs import with_runs
 from modelpack.tensors import TensorSpec
 
-__all__ = ["axes_of", "framed", "used_blocks"]
+__all__ = ["axes_of", "framed", "names_sizes", "used_blocks"]
 
 
 def framed(
@@ -64,18 +64,33 @@ def _telling(
         inputs = {**inputs, telling: others[telling]}
 
 
+def names_sizes(block: Block) -> bool:
+    """Whether a setting of its layers depends on dimensions."""
+    return any(True for _ in _sizes_in(block))
+
+
+def _sizes_in(block: Block) -> Iterator[Expr]:
+    """What in the settings of its layers depends on dimensions."""
+    found: list[Literal] = []
+
+    def note(_: Place, literal: Literal) -> Literal:
+        found.append(literal)
+        return literal
+
+    with_literals(replace(block, inputs={}), note)
+    while found:
+        literal = found.pop()
+        if isinstance(literal, tuple):
+            found += literal
+        elif isinstance(literal, Expr):
+            yield literal
+
+
 def _lost(whole: Architecture, block: Block, axes: list[Dim]) -> frozenset[str]:
     """The dimensions of `whole` that `block` needs and that tensors with these axes don't tell."""
     sizes, found = sizes_of(axes), set[str]()
-
-    def note(_: Place, literal: Literal) -> Literal:
-        for item in literal if isinstance(literal, tuple) else ():
-            note(_, item)
-        if isinstance(literal, Expr):
-            found.update(sizes.lost(sizes.put(literal)))
-        return literal
-
-    with_literals(block, note)
+    for size in _sizes_in(block):
+        found |= sizes.lost(sizes.put(size))
     seen = frozenset[str]().union(*map(symbols, axes))
     for each in whole.requires:
         if each.names & seen:
