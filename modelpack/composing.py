@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Collection, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Collection, Generator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -86,13 +86,18 @@ def compose(
     path = Path(path)
     architecture = reader.read(_text(path), str(path), types)
     with ExitStack() as stack:
-        family = opened.Family()
+        family = opened.Family(budget)
+        stack.callback(family.close)
 
         def resolve(name: str, wanted: Import) -> Donor:
-            donor = _opened(name, wanted, path, resolvers or {}, types, budget, stack, family)
+            with _telling(name, wanted, path):
+                where = _located(wanted.pack, path.parent, resolvers or {})
+                pack = family.member(where, 1, types)
             if locked is not None or wanted.digest is not None:
-                hold(name, wanted, locked or {}, donor.digest, str(path))
-            return donor
+                # Before anything in it is followed.
+                hold(name, wanted, locked or {}, pack.digest, str(path))
+            with _telling(name, wanted, path):
+                return pack.donor
 
         linked = link(architecture, resolve, budget)
         return Composition(architecture, linked, whole_of(linked), stack.pop_all())
@@ -193,20 +198,11 @@ def _text(path: Path) -> bytes:
         return file.read(Limits().architecture_bytes + 1)
 
 
-def _opened(
-    name: str,
-    wanted: Import,
-    path: Path,
-    resolvers: Mapping[str, Resolver],
-    types: Mapping[str, LayerType],
-    budget: Budget,
-    stack: ExitStack,
-    family: opened.Family,
-) -> Donor:
-    """The pack that an import of the file at `path` names, open until `stack` is closed."""
+@contextmanager
+def _telling(name: str, wanted: Import, path: Path) -> Generator[None]:
+    """Problems with a pack that an import of the file at `path` names are told at that import."""
     try:
-        where = _located(wanted.pack, path.parent, resolvers)
-        return stack.enter_context(opened.follow(where, family, types=types, budget=budget)).donor
+        yield
     except ModelpackError as error:
         place = Place(*wanted.place, str(path)) if wanted.place else None
         raise PackError(

@@ -31,6 +31,7 @@ __all__ = [
     "Wiring",
     "slots",
     "walk",
+    "worked_out",
 ]
 
 Specs = TensorSpec | None | tuple["Specs", ...] | Mapping[str, "Specs"]
@@ -186,3 +187,15 @@ def walk(body: Body, prefix: str = "") -> Iterator[tuple[str, Step]]:
         yield name, step
         if isinstance(step.does, Child):
             yield from walk(step.does.body, f"{name}.")
+
+
+def worked_out(body: Body) -> int:
+    """How many steps had to be worked out for `body`: those of equal uses of a block once."""
+    seen: dict[int, Body] = {}
+    waiting = [body]
+    while waiting:
+        each = waiting.pop()
+        if id(each) not in seen:
+            seen[id(each)] = each
+            waiting += [step.does.body for step in each.steps if isinstance(step.does, Child)]
+    return sum(len(each.steps) for each in seen.values())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from modelpack.layers import BUILTIN, LayerType
 from modelpack.limits import Limits
 from modelpack.manifest import FileRecord, Manifest, Origin
 from modelpack.match import match
-from modelpack.network import Network
+from modelpack.network import Network, worked_out
 from modelpack.pack_reader import Pack, open_pack
 from modelpack.reuse.cutting import block_at, take
 from modelpack.reuse.frozen import frozen_names
@@ -30,7 +30,7 @@ from modelpack.reuse.sources import Donor
 from modelpack.take_reader import MOST_IMPORTS
 from modelpack.weights import LazyTensor
 
-__all__ = ["Family", "OpenPack", "follow", "open"]
+__all__ = ["Family", "OpenPack", "open"]
 
 _DEEPEST = 8
 """How many packs may import one another in a row."""
@@ -40,7 +40,39 @@ _DEEPEST = 8
 class Family:
     """Packs that are open because one and the same document imports them, or because one that it imports does."""
 
+    left: Budget = DEFAULT_BUDGET
+    """what those that aren't checked yet may still ask for: together they keep to the budget of one network"""
     count: int = 0
+    _members: dict[str, OpenPack] = field(default_factory=dict[str, "OpenPack"])
+
+    def member(self, path: str | os.PathLike[str], depth: int, types: Mapping[str, LayerType]) -> OpenPack:
+        """The pack at `path`, which is opened once however often it is imported.
+
+        Raises:
+            PackError: MP225 too many, or too deep; else as `open`.
+        """
+        self.grow(depth)
+        where = os.path.realpath(path) if isinstance(path, Path) else os.fspath(path)
+        if where not in self._members:
+            self._members[where] = OpenPack(open_pack(path), types, self.left, {}, self, depth)
+        return self._members[where]
+
+    def spend(self, network: Network) -> None:
+        """Count a network that was checked."""
+        architecture = network.architecture
+        written = sum(len(block.nodes) for block in (architecture.main, *architecture.blocks.values()))
+        beyond = max(worked_out(network.main) - 4 * written, 0)
+        self.left = replace(
+            self.left,
+            steps=max(self.left.steps - network.main.size, 0),
+            tensors=max(self.left.tensors - network.main.tensor_count, 0),
+            inferences=max(self.left.inferences - beyond, 0),
+        )
+
+    def close(self) -> None:
+        """Close them all."""
+        for each in self._members.values():
+            each.pack.close()
 
     def grow(self, depth: int) -> None:
         """One more, that deep.
@@ -71,7 +103,6 @@ class OpenPack:
     """what is open with it"""
     depth: int = 0
     """how many packs import one another down to this one"""
-    _opened: list[OpenPack] = field(default_factory=list["OpenPack"])
 
     @cached_property
     def architecture(self) -> Architecture:
@@ -91,7 +122,10 @@ class OpenPack:
             PackError: 4xx; of an import that isn't there, or isn't the pinned one, MP501, MP346, MP590, MP591.
         """
         linked = self.linked
-        network = check(self.architecture, self.budget) if linked is None else linked.network
+        budget = self.family.left if self.depth else self.budget
+        network = check(self.architecture, budget) if linked is None else linked.network
+        if self.depth:
+            self.family.spend(network)
         if self.pack.weights is not None:
             brought: Mapping[str, LazyTensor] = whole_of(linked).tensors if linked is not None else {}
             raise_if_any((_twice(name) for name in self.tensors if name in brought), PackError)
@@ -122,7 +156,7 @@ class OpenPack:
         window = self.pack.files.get(MANIFEST)
         return None if window is None else text(of_bytes(window.chunks(0, window.size)))
 
-    @property
+    @cached_property
     def donor(self) -> Donor:
         """What parts are taken from."""
         whole = self.whole
@@ -147,14 +181,9 @@ class OpenPack:
     def _donor(self, name: str, wanted: Import) -> Donor:
         """An import of this pack: where the caller says, else beside this pack or below; and only what its digest pins."""
         where = self.imports.get(name)
-        opened = follow(
-            _beside(self.pack.where, name, wanted) if where is None else where,
-            self.family,
-            self.depth + 1,
-            types=self.types,
-            budget=self.budget,
+        opened = self.family.member(
+            _beside(self.pack.where, name, wanted) if where is None else where, self.depth + 1, self.types
         )
-        self._opened.append(opened)
         # Before anything in it is followed: so no pack can lead to itself.
         hold(name, wanted, {}, opened.digest, self._name)
         return opened.donor
@@ -218,10 +247,10 @@ class OpenPack:
         return self.pack.weights[name]
 
     def close(self) -> None:
-        """Close its files; tensors that were loaded stay."""
+        """Close its files, and those of packs that it imports; tensors that were loaded stay."""
         self.pack.close()
-        for each in self._opened:
-            each.close()
+        if not self.depth:
+            self.family.close()
 
     def __enter__(self) -> OpenPack:
         return self
@@ -249,24 +278,7 @@ def open(
     Raises:
         PackError: it isn't a sound pack (5xx).
     """
-    return OpenPack(open_pack(path, limits=limits, cache=cache), types, budget, imports or {})
-
-
-def follow(
-    path: str | os.PathLike[str],
-    family: Family,
-    depth: int = 1,
-    *,
-    types: Mapping[str, LayerType] = BUILTIN,
-    budget: Budget = DEFAULT_BUDGET,
-) -> OpenPack:
-    """Open a pack that another or a document imports, `depth` of them in a row; its own imports count in `family` too.
-
-    Raises:
-        PackError: MP225 too many; else as `open`.
-    """
-    family.grow(depth)
-    return OpenPack(open_pack(path), types, budget, {}, family, depth)
+    return OpenPack(open_pack(path, limits=limits, cache=cache), types, budget, imports or {}, Family(budget))
 
 
 def _twice(name: str) -> Problem:
@@ -279,10 +291,12 @@ def _beside(path: str, name: str, wanted: Import) -> Path:
     Raises:
         PackError: MP346 anywhere else.
     """
-    below = Path(wanted.pack)
-    if "://" in path or below.is_absolute() or ".." in below.parts or ":" in wanted.pack:
+    below, folder = Path(wanted.pack), Path(path).parent
+    outside = "://" in path or below.is_absolute() or ".." in below.parts or ":" in wanted.pack
+    # A link may have come in the same archive as the pack.
+    if outside or not (folder / below).resolve().is_relative_to(folder.resolve()):
         hint = f"say where it is: imports={{'{name}': …}}"
         raise PackError(
             Problem("MP346", f"a pack isn't followed to {wanted.pack!r}", path=f"imports.{name}", hint=hint)
         )
-    return Path(path).parent / below
+    return folder / below

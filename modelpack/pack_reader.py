@@ -79,13 +79,18 @@ def open_pack(
     """
     limits = limits or Limits()
     url = as_url(path)
-    near = path if url is None else local_path(url)
+    if url is None:
+        return _here(Path(path), limits)
+    near = local_path(url)
     if near is not None:
-        return _checked(str(Path(near)), *_open_files(Path(near), limits), limits)
+        return _here(Path(near), limits)
     from modelpack.remote.opening import open_files  # only who reads over the network pays for it
 
-    assert url is not None
     return _trusted(_checked(shown(url), *open_files(url, limits), limits), cache)
+
+
+def _here(path: Path, limits: Limits) -> Pack:
+    return _checked(str(path), *_open_files(path, limits), limits)
 
 
 def _checked(where: str, files: Mapping[str, Window], crcs: Mapping[str, int], limits: Limits) -> Pack:

@@ -43,6 +43,12 @@ def build(
     max_bytes: Annotated[
         int, typer.Option(help="The most bytes that tensors made by `init` may have.", min=0)
     ] = MOST_FIRST_BYTES,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Leave this import's tensors in its pack, which is then needed to load; several times."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
 ) -> None:
     """Make a pack of an architecture: what it takes from other packs is copied, the rest made by `init`."""
@@ -51,7 +57,9 @@ def build(
         from modelpack.console import progress_bar
 
         with progress_bar(output.name) as advance:
-            built = composing.build(new, output, seed=seed, max_bytes=max_bytes, progress=advance)
+            built = composing.build(
+                new, output, seed=seed, max_bytes=max_bytes, keep=keep or (), progress=advance
+            )
     if as_json:
         print(json.dumps(_document(built, output), indent=2))
     else:

@@ -6,26 +6,31 @@ linked_but(architecture, linked, kept)       the architecture in which the impor
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from modelpack.architecture import Architecture, Block, Call, Node, Take, Use
 from modelpack.budget import DEFAULT_BUDGET, Budget
 from modelpack.canonical import canonical
 from modelpack.checker import check
-from modelpack.comparison import OPERATORS, Comparison
-from modelpack.dims import substitute
+from modelpack.comparison import Comparison
 from modelpack.errors import ArchitectureError, ModelpackError, Place, Problem, raise_if_any
 from modelpack.manifest import Origin
-from modelpack.network import Body, Child, Network
-from modelpack.reading import nearest
+from modelpack.network import Body, Child, Network, worked_out
+from modelpack.reuse.claims import all_moved, fits, kept, moves_of, no_first_values
 from modelpack.reuse.cutting import Found, block_at, take
 from modelpack.reuse.frozen import frozen_names
-from modelpack.reuse.naming import free_name, moved, renamed, with_blocks
+from modelpack.reuse.naming import moved, renamed, with_blocks
+from modelpack.reuse.opening import opened
+from modelpack.reuse.required import required
 from modelpack.reuse.rewiring import sizes_in
 from modelpack.reuse.sources import Donor, Resolve
 
 __all__ = ["Brought", "Linked", "link", "linked_but"]
+
+_SEEN = 10
+"""How many layers are looked through in the time in which one is worked out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,9 @@ class _Part:
     """of every tensor of the part, but those that are reset"""
     is_layer: bool
     """one layer, which stands in the node's own place"""
+    place: Place | None
+    path: str
+    """where problems with it are told"""
 
 
 def link(architecture: Architecture, resolve: Resolve, budget: Budget = DEFAULT_BUDGET) -> Linked:
@@ -85,6 +93,19 @@ class _Linker:
         self._left = kept
         """imports whose parts are left as they are"""
         self._donors = {name: resolve(name, each) for name, each in architecture.imports.items()}
+        self._flat: dict[str, Network] = {}
+        """imports, laid flat at their top level: what parts are cut out of"""
+        self._spent = 0.0
+        self._most = budget.inferences + 4 * sum(
+            _written(each)
+            for each in (architecture, *(donor.network.architecture for donor in self._donors.values()))
+        )
+        self._made: dict[object, _Part] = {}
+        """what is taken -> the part"""
+        self._known: dict[str, str] = {}
+        """blocks that parts bring, as text -> their names"""
+        self._used = {*architecture.blocks}
+        self._counts: Counter[str] = Counter()
         self._problems: list[Problem] = []
         self._parts: dict[tuple[str, str], _Part] = {}
         """block and node -> what it takes"""
@@ -122,57 +143,108 @@ class _Linker:
     # ------------------------------------------------------------------------------------------------ parts
 
     def _block(self, name: str, block: Block) -> Block:
-        made_before: list[tuple[Take, str]] = []
+        shared: dict[str, Node] = {}
         nodes: list[Node] = []
         for node in block.nodes:
             if not isinstance(node.action, Take) or node.action.source in self._left:
                 nodes.append(node)
                 continue
-            first = next((name for each, name in made_before if each == node.action), None)
-            if node.action.shared and first is not None:
-                nodes.append(Node(node.name, Call(first), node.inputs, when=node.when, place=node.place))
-                continue
-            made = self._taken(name, node, node.action)
+            first = shared.get(repr(node.action)) if node.action.shared else None
+            made = self._taken(name, node, node.action) if first is None else self._again(name, node, first)
             if made is not None:
                 nodes.append(made)
-                made_before.append((node.action, node.name))
+                shared.setdefault(repr(node.action), node)
         return replace(block, nodes=tuple(nodes))
+
+    def _again(self, block: str, node: Node, first: Node) -> Node:
+        """The node that calls the part that `first` has; what it says of tensors must be said there."""
+        told = {
+            "frozen": node.frozen not in (False, first.frozen),
+            "init": bool(node.init),
+            "repeat": node.repeat is not None,
+        }
+        hint = f"it is the module of '{first.name}', so say it there"
+        self._problems += [
+            Problem("MP202", f"'{key}' has no meaning here", self._place(node), _path(block, node), hint)
+            for key, is_told in told.items()
+            if is_told
+        ]
+        return Node(node.name, Call(first.name), node.inputs, when=node.when, place=node.place)
+
+    def _at(self, problem: Problem, block: str, node: Node) -> Problem:
+        return replace(problem, place=self._place(node), path=_path(block, node))
+
+    def _place(self, node: Node) -> Place | None:
+        return Place(*node.place, self._whole.file) if node.place else None
 
     def _taken(self, block: str, node: Node, wanted: Take) -> Node | None:
         """The node that has the part; None after a problem."""
-        path = f"blocks.{block}.layers.{node.name}" if block else f"layers.{node.name}"
         try:
-            part = self._part(wanted, node)
-            _no_first_values(node, part)
+            part = self._part_at(wanted, block, node)
+            no_first_values(node, part.names)
             self._parts[block, node.name] = part
             return self._placed(node, part)
         except ModelpackError as error:
-            at = Place(*node.place, self._whole.file) if node.place else None
-            self._problems += [replace(each, place=at, path=path) for each in error.problems]
+            self._problems += [self._at(each, block, node) for each in error.problems]
             return None
 
-    def _part(self, wanted: Take, node: Node) -> _Part:
+    def _part_at(self, wanted: Take, block: str, node: Node) -> _Part:
+        """What `node` takes, at its place; worked out once for all that take the same."""
+        allowed = tuple(node.inputs) if isinstance(node.inputs, Mapping) else ()
+        key = (repr(replace(wanted, shared=False)), allowed)
+        known = self._made.get(key)
+        if known is None:
+            known = self._made[key] = self._part(wanted, node, allowed)
+        self._spend(_written(known.architecture) // _SEEN + 1)
+        part = _set_down(known.architecture, node)
+        return replace(known, architecture=part, place=self._place(node), path=_path(block, node))
+
+    def _spend(self, steps: float) -> None:
+        """Count what parts cost, so that a short text doesn't ask for hours.
+
+        Raises:
+            ArchitectureError: MP332 it is too much.
+        """
+        self._spent += steps
+        if self._spent > self._most:
+            told = f"parts of other packs need more than {self._most} steps to check"
+            raise ArchitectureError(Problem("MP332", told, hint="take longer ranges, and fewer"))
+
+    def _part(self, wanted: Take, node: Node, allowed: tuple[str, ...]) -> _Part:
         donor = self._donors[wanted.source]
-        _fits(donor.network.architecture, self._whole, wanted.source)
-        found = self._found(donor, wanted, node)
+        fits(donor.network.architecture, self._whole, wanted.source)
+        found = self._found(wanted, allowed)
         part = _set_down(found.architecture, node)
-        names = {name: f"{found.before}{name}" for name in check(part, self._budget).tensors}
+        self._spend(_written(part))
+        checked = check(part, self._budget)
+        self._spend(max(worked_out(checked.main) - _written(part), 0))
+        names = {name: f"{found.before}{name}" for name in checked.tensors}
         if found.is_layer:
             names = {name.partition(".")[2]: old for name, old in names.items()}
-        moves = _moves(wanted, [*names, *(each.name for each in part.main.nodes)])
+        moves = moves_of(wanted, [*names, *(each.name for each in part.main.nodes)])
         if not found.is_layer:
             part = replace(part, main=renamed(part.main, lambda name: moved(name, moves)))
         if moves:
-            _all_moved({moved(name, moves) for name in names}, part, found.is_layer)
-        kept = _kept({moved(name, moves): old for name, old in names.items()}, wanted)
-        return _Part(wanted.source, part, kept, found.is_layer)
+            self._spend(_written(part))
+            there = check(part, self._budget).tensors
+            all_moved({moved(name, moves) for name in names}, there, found.is_layer)
+        names = kept({moved(name, moves): old for name, old in names.items()}, wanted)
+        return _Part(wanted.source, part, names, found.is_layer, None, "")
 
-    def _found(self, donor: Donor, wanted: Take, node: Node) -> Found:
+    def _found(self, wanted: Take, allowed: tuple[str, ...]) -> Found:
+        network = self._flat.get(wanted.source)
+        if network is None:
+            network = self._flat[wanted.source] = opened(
+                self._donors[wanted.source].network, (), self._budget
+            )
+        paths = [each for each in (wanted.path, wanted.first, wanted.last, *wanted.outputs.values()) if each]
+        inside = sum(each.count(".") for each in paths if each not in network.main.by_name)
+        # Each level that is laid open is checked anew; each name is looked for among all.
+        self._spend(len(network.main.steps) * (inside + (1 + len(paths) + len(allowed)) / _SEEN))
         if wanted.path is not None and not wanted.outputs:
-            return block_at(donor.network, wanted.path, self._budget)
+            return block_at(network, wanted.path, self._budget)
         ends = (wanted.path, wanted.path) if wanted.path is not None else (wanted.first, wanted.last)
-        allowed = tuple(node.inputs) if isinstance(node.inputs, Mapping) else ()
-        part = take(donor.network, *ends, outputs=wanted.outputs, inputs=allowed, budget=self._budget)
+        part = take(network, *ends, outputs=wanted.outputs, inputs=allowed, budget=self._budget)
         return Found(part, "", is_layer=False)
 
     def _placed(self, node: Node, part: _Part) -> Node:
@@ -185,37 +257,41 @@ class _Linker:
                 init={**layer.init, **node.init},
                 frozen=node.frozen or layer.frozen,
             )
-        names = self._brought_in(part.architecture)
-        name = free_name(part.source, {*self._whole.blocks, *self._blocks})
-        self._blocks[name] = with_blocks(main, names)
-        return replace(node, action=Use(name, {}))
+        block = with_blocks(main, self._brought_in(part.architecture))
+        return replace(node, action=Use(self._put(self._free(part.source), block), {}))
 
     def _brought_in(self, part: Architecture) -> dict[str, str]:
         """The blocks that a part uses, under names that are free here; one that is here already is used."""
-        names: dict[str, str] = {}
-        taken = {*self._whole.blocks, *self._whole.imports, *self._blocks}
-        for name in part.blocks:
-            names[name] = free_name(name, {*taken, *names.values()})
-        known = {repr(block): name for name, block in self._blocks.items()}
+        names = {name: self._free(name) for name in part.blocks}
         for name, block in part.blocks.items():
-            made = with_blocks(block, names)
-            names[name] = known.get(repr(made), names[name])
-            self._blocks[names[name]] = made
+            names[name] = self._put(names[name], with_blocks(block, names))
         return names
+
+    def _put(self, name: str, block: Block) -> str:
+        """`block`, which a part brings, as `name`, unless it is here already: what it is called then."""
+        known = self._known.setdefault(repr(block), name)
+        self._blocks[known] = block
+        return known
+
+    def _free(self, stem: str) -> str:
+        """`stem`, with a number behind it where it is taken. Names are free once: there may be thousands of parts."""
+        name = stem
+        while name in self._used:
+            self._counts[stem] += 1
+            name = f"{stem}_{self._counts[stem] + 1}"
+        self._used.add(name)
+        return name
 
     # ---------------------------------------------------------------------------------------------- the whole
 
     def _requirements(self, network: Network) -> Iterator[Comparison]:
         """What parts require of the sizes that they get here."""
         for body, part, _ in self._placings(network.main, "", ""):
-            sizes = sizes_in(body)
-            for each in part.architecture.requires:
-                told = Comparison(substitute(each.left, sizes), each.operator, substitute(each.right, sizes))
-                if told.names and not told.always_holds():
-                    yield told
-                elif not told.names and not OPERATORS[told.operator](told.left, told.right):
-                    message = f"the part of '{part.source}' requires '{each}', and here that is '{told}'"
-                    self._problems.append(Problem("MP344", message, path=f"imports.{part.source}"))
+            called = f"the part of '{part.source}'"
+            try:
+                yield from required(part.architecture, sizes_in(body), called)
+            except ArchitectureError as error:
+                self._problems += [replace(each, place=part.place, path=part.path) for each in error.problems]
 
     def _placings(self, body: Body, block: str, prefix: str) -> Iterator[tuple[Body, _Part, str]]:
         """Every use of a part: the body that it is there, and the path before its tensors."""
@@ -241,68 +317,14 @@ class _Linker:
                     yield prefix + name, Brought(part.source, origin)
 
 
-def _fits(part: Architecture, whole: Architecture, source: str) -> None:
-    """What a part has from the whole that it is put into: the dtype of its tensors, the modes in which it can be run."""
-    if part.dtype is not whole.dtype:
-        told = f"'{source}' is {part.dtype}, and this network {whole.dtype}"
-        raise ArchitectureError(Problem("MP344", told, hint=f"say dtype: {part.dtype} at the top"))
-    lacking = [mode for mode in whole.modes if mode not in part.modes]
-    if lacking:
-        told = f"'{source}' was captured for {' and '.join(part.modes)} only, and this network is for {lacking[0]} too"
-        raise ArchitectureError(
-            Problem("MP344", told, hint=f"say modes: [{', '.join(part.modes)}] at the top")
-        )
+def _path(block: str, node: Node) -> str:
+    """What problems call a node."""
+    return f"blocks.{block}.layers.{node.name}" if block else f"layers.{node.name}"
 
 
-def _moves(wanted: Take, names: list[str]) -> Mapping[str, str]:
-    """`rename`, each of which must name something."""
-    for old in wanted.rename:
-        if not any(name == old or name.startswith(f"{old}.") for name in names):
-            raise ArchitectureError(
-                Problem("MP345", f"there is no '{old}' in the part to rename", hint=_near(old, names))
-            )
-    return wanted.rename
-
-
-def _all_moved(names: set[str], part: Architecture, is_layer: bool) -> None:
-    """Only layers of the part's own level move: a value must not stay behind under a name that nothing has."""
-    there = {name.partition(".")[2] if is_layer else name for name in check(part).tensors}
-    lost = sorted(names - there)
-    if lost:
-        message = f"'{lost[0]}' can't be renamed to: only layers at the part's own level have other names"
-        raise ArchitectureError(Problem("MP345", message, hint="rename the layer that holds it"))
-
-
-def _kept(names: Mapping[str, str], wanted: Take) -> dict[str, str]:
-    """`names` without those that are reset, each of which must name something."""
-    kept = dict(names)
-    for path in wanted.reset:
-        below = [name for name in names if name == path or name.startswith(f"{path}.")]
-        if not below:
-            raise ArchitectureError(
-                Problem("MP345", f"there is no '{path}' in the part to reset", hint=_near(path, names))
-            )
-        for name in below:
-            kept.pop(name, None)
-    return kept
-
-
-def _no_first_values(node: Node, part: _Part) -> None:
-    """What is taken has values: an `init` of it would be dropped."""
-    for name in node.init:
-        if name in part.names:
-            raise ArchitectureError(
-                Problem(
-                    "MP345",
-                    f"'{name}' is taken with its values, so init says nothing",
-                    hint=f"add reset: [{name}]",
-                )
-            )
-
-
-def _near(name: str, names: Iterable[str]) -> str | None:
-    near = nearest(name, names)
-    return f"did you mean '{near}'?" if near else None
+def _written(architecture: Architecture) -> int:
+    """How many layers its text has."""
+    return sum(len(block.nodes) for block in (architecture.main, *architecture.blocks.values()))
 
 
 def _set_down(found: Architecture, node: Node) -> Architecture:

@@ -34,7 +34,9 @@ def opened(network: Network, paths: tuple[str, ...], budget: Budget = DEFAULT_BU
         ArchitectureError: MP340 there is no such layer.
     """
     architecture = network.architecture
-    flat = check(replace(architecture, main=explicit(network.main)), budget)
+    main = explicit(network.main)
+    # Who takes many parts lays it flat once.
+    flat = network if main == network.main.block else check(replace(architecture, main=main), budget)
     for path in paths:
         while not group(flat.main, path):
             step = _above(flat.main, path)
