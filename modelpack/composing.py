@@ -25,6 +25,7 @@ from modelpack.layers import BUILTIN, LayerType
 from modelpack.limits import MOST_FIRST_BYTES, Limits
 from modelpack.manifest import Manifest
 from modelpack.reuse.building import Adapter, Row, rows_of, write_part
+from modelpack.reuse.licences import together
 from modelpack.reuse.linking import Brought, Linked, link, linked_but
 from modelpack.reuse.locking import Pin, hold, lock_path, read_lock, write_lock
 from modelpack.reuse.part import Part, whole_of
@@ -155,6 +156,9 @@ def build(
     with compose(path, resolvers=resolvers, locked=locked) as composed:
         part = composed.part
         adapter = _adapter(composed, keep) if keep else None
+        if adapter is not None and licence is None:
+            copied = {name for name in part.tensors if name not in adapter.elsewhere}
+            licence = _licence(composed.linked, copied)
         manifest = write_part(
             part,
             target,
@@ -172,8 +176,6 @@ def _merged(path: Path, target: str | os.PathLike[str], licence: str | None, **t
     """A pack that imports others -> one that doesn't."""
     with opened.open(path) as pack:
         part = pack.whole
-        if licence is None and pack.manifest is not None:
-            licence = pack.manifest.licence
         manifest = write_part(part, target, licence=licence, **told)
         brought: Mapping[str, Brought] = pack.linked.brought if pack.linked else {}
         sources = {name: brought[name].source if name in brought else path.name for name in part.tensors}
@@ -191,6 +193,12 @@ def _adapter(composed: Composition, keep: Collection[str]) -> Adapter:
         raise ArchitectureError(problems)
     elsewhere = frozenset(name for name, each in linked.brought.items() if each.source in keep)
     return Adapter(linked_but(architecture, linked, frozenset(keep)), elsewhere)
+
+
+def _licence(linked: Linked, names: Collection[str]) -> str | None:
+    """That of the packs which bring the tensors `names`."""
+    sources = [each.source for name, each in linked.brought.items() if name in names]
+    return together(linked.donors[name].licence for name in sources)
 
 
 def _text(path: Path) -> bytes:

@@ -23,6 +23,7 @@ from modelpack.network import Network, worked_out
 from modelpack.pack_reader import Pack, open_pack
 from modelpack.reuse.cutting import block_at, take
 from modelpack.reuse.frozen import frozen_names
+from modelpack.reuse.licences import together
 from modelpack.reuse.linking import Linked, link
 from modelpack.reuse.locking import hold
 from modelpack.reuse.part import Part, part_of, whole_of
@@ -148,6 +149,7 @@ class OpenPack:
             {**brought.tensors, **self.tensors},
             {**brought.origins, **own},
             {**brought.digests, **self.digests},
+            self._licence if self.linked is None else together([brought.licence, self._licence]),
         )
 
     @property
@@ -160,7 +162,11 @@ class OpenPack:
     def donor(self) -> Donor:
         """What parts are taken from."""
         whole = self.whole
-        return Donor(self.network, whole.tensors, self.digest, whole.digests)
+        return Donor(self.network, whole.tensors, self.digest, whole.digests, whole.licence)
+
+    @property
+    def _licence(self) -> str | None:
+        return self.manifest.licence if self.manifest else None
 
     @property
     def digests(self) -> Mapping[str, str]:

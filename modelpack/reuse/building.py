@@ -74,6 +74,7 @@ def write_part(
     progress: Callable[[int, int], None] | None = None,
 ) -> Manifest:
     """Write a pack of `part` at `path`; of an `adapter`, one that imports others. Equal parts and seeds give equal bytes.
+    Where no `licence` is said, it is that of the packs that the tensors are from; an adapter's must be said.
 
     Only tensors that are needed are read, in pieces, and held against the digests that their packs tell; if one differs, what
     is at `path` stays as it was.
@@ -95,7 +96,7 @@ def write_part(
         path,
         architecture=(adapter.architecture if adapter else part.architecture).to_yaml().encode(),
         weights=[each for each in weights if each.name not in elsewhere],
-        licence=licence,
+        licence=part.licence if licence is None and adapter is None else licence,
         modes=sorted(network.architecture.modes),
         origins={name: each for name, each in part.origins.items() if name not in elsewhere},
         progress=progress,

@@ -12,6 +12,7 @@ from modelpack.dims import Dim
 from modelpack.errors import ArchitectureError, Problem
 from modelpack.network import Body, Child, Network
 from modelpack.reuse.joining import alike, block_names
+from modelpack.reuse.licences import together
 from modelpack.reuse.naming import free_name, map_references, with_blocks
 from modelpack.reuse.opening import group, opened, unknown
 from modelpack.reuse.part import Part, moved_tensor
@@ -144,4 +145,5 @@ def _with_tensors(
         {new: moved_tensor(whole.tensors[name], new) for new, name in old.items()} | {**donor.tensors},
         {new: whole.origins[name] for new, name in old.items() if name in whole.origins} | {**donor.origins},
         {new: whole.digests[name] for new, name in old.items() if name in whole.digests} | {**donor.digests},
+        together([whole.licence, donor.licence]),
     )

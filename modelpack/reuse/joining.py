@@ -12,6 +12,7 @@ from modelpack.errors import ArchitectureError, Problem
 from modelpack.layers.kinds import Literal
 from modelpack.network import Network, Specs
 from modelpack.reuse.framing import used_blocks
+from modelpack.reuse.licences import together
 from modelpack.reuse.naming import free_name, map_references, with_blocks
 from modelpack.reuse.part import Part
 from modelpack.reuse.required import required
@@ -94,6 +95,7 @@ def _joined(one: Part, other: Part) -> Part:
         {**one.tensors, **other.tensors},
         {**one.origins, **other.origins},
         {**one.digests, **other.digests},
+        together([one.licence, other.licence]),
     )
 
 

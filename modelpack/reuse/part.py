@@ -15,6 +15,7 @@ from modelpack.manifest import Manifest, Origin
 from modelpack.match import match, stored_names
 from modelpack.network import Network
 from modelpack.reuse.frozen import frozen_names
+from modelpack.reuse.licences import together
 from modelpack.reuse.linking import Linked
 from modelpack.reuse.naming import free_name
 from modelpack.reuse.sources import Donor
@@ -36,6 +37,8 @@ class Part:
     tensors: Mapping[str, LazyTensor]
     origins: Mapping[str, Origin]
     digests: Mapping[str, str]
+    licence: str | None = None
+    """of the packs that its tensors are from"""
 
     @cached_property
     def network(self) -> Network:
@@ -67,6 +70,7 @@ class Part:
             },
             {f"{name}.{each}": origin for each, origin in self.origins.items()},
             {f"{name}.{each}": digest for each, digest in self.digests.items()},
+            self.licence,
         )
 
     def load(self, **options: Any) -> torch.nn.Module:
@@ -123,6 +127,7 @@ def _with_tensors(architecture: Architecture, origins: Mapping[str, tuple[Donor,
             for name, (donor, origin) in known.items()
             if origin.tensor in donor.digests
         },
+        together(donor.licence for donor, _ in known.values()),
     )
 
 

@@ -15,12 +15,13 @@ __all__ = ["Donor", "Resolve"]
 @dataclass(frozen=True, slots=True, eq=False)
 class Donor:
     """A network of which parts are taken. `tensors` are empty where the pack has no weights; `digest` is that of its manifest,
-    None where it has none, and `digests` those that it tells of its tensors."""
+    None where it has none, `digests` those that it tells of its tensors, `licence` what it says of itself."""
 
     network: Network
     tensors: Mapping[str, LazyTensor]
     digest: str | None
     digests: Mapping[str, str]
+    licence: str | None = None
 
     def stored(self, name: str) -> str:
         """The name under which the weights hold the tensor `name`: of tied ones, the first."""

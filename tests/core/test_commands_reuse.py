@@ -14,6 +14,7 @@ import modelpack
 from modelpack.cli import app
 from modelpack.errors import ArchitectureError
 from modelpack.reuse.grafting import graft
+from modelpack.reuse.licences import together
 
 ROOT = Path(__file__).parents[2]
 RUN = CliRunner()
@@ -130,6 +131,72 @@ def test_build_tells_what_became_of_each_tensor(new, tmp_path):
     assert ["block.linear.bias", "initialised", "float32[8]"] in told
     assert ["head.weight", "initialised", "float32[3,", "8]"] in told
     assert result.stdout.splitlines()[-2] == "8 tensors: 2 reused, 3 renamed, 3 initialised; 2 of them frozen"
+
+
+def test_build_keeps_imports_in_their_packs(new, net, tmp_path):
+    run("lock", new)
+    out = tmp_path / "out.modelpack"
+    result = run("build", new, "-o", out, "--keep", "net")
+    assert result.exit_code == 0, result.stderr
+    counts = result.stdout.splitlines()[-2]
+    assert counts == "8 tensors: 0 reused, 0 renamed, 3 initialised, 5 imported; 2 of them frozen"
+    assert sorted(values(out)) == ["block.linear.bias", "head.bias", "head.weight"]
+    with modelpack.open(out) as opened:
+        assert len(opened.whole.tensors) == 8
+    document = json.loads(run("build", new, "-o", out, "--keep", "net", "--json").stdout)
+    assert document["counts"] == {"reused": 0, "renamed": 0, "initialised": 3, "imported": 5, "all": 8}
+    other = tmp_path / "other.modelpack"
+    assert "MP346 other" in run("build", new, "-o", other, "--keep", "other").stderr
+    assert not other.exists()
+
+
+@pytest.mark.parametrize(
+    ("licences", "expected"),
+    [
+        (["MIT", "MIT"], "MIT"),
+        (["MIT", "Apache-2.0"], "MIT AND Apache-2.0"),
+        (["MIT OR GPL-2.0", None], "(MIT OR GPL-2.0) AND NOASSERTION"),
+        ([None, None], None),
+        ([], None),
+    ],
+)
+def test_licences_of_several_packs(licences, expected):
+    assert together(licences) == expected
+
+
+def licensed(path, licence):
+    with modelpack.open(path) as opened:
+        opened.whole.save(path, licence=licence)
+    return path
+
+
+def licence_of(path):
+    with modelpack.open(path) as opened:
+        return opened.manifest.licence
+
+
+def test_what_is_made_of_packs_has_their_licences(new, net, head, tmp_path):
+    licensed(net, "MIT")
+    licensed(head, "CC-BY-4.0")
+    out = tmp_path / "out.modelpack"
+    assert run("extract", net, "--to", "act", "-o", out).exit_code == 0
+    assert licence_of(out) == "MIT"
+    assert run("extract", net, "--at", "body.1", "-o", out).exit_code == 0
+    assert licence_of(out) == "MIT"
+    trunk = tmp_path / "trunk.modelpack"
+    assert run("extract", net, "--to", "body", "-o", trunk).exit_code == 0
+    assert run("merge", trunk, head, "--as", "", "--as", "end", "-o", out).exit_code == 0
+    assert licence_of(out) == "MIT AND CC-BY-4.0"
+    assert run("graft", net, "--at", "body.1", "--with", head, "-o", out).exit_code == 0
+    assert licence_of(out) == "MIT AND CC-BY-4.0"
+    run("lock", new)
+    assert run("build", new, "-o", out).exit_code == 0
+    assert licence_of(out) == "MIT"
+    # An adapter has nothing of its base; put together they have what both say.
+    assert run("build", new, "-o", out, "--keep", "net").exit_code == 0
+    assert licence_of(out) is None
+    assert run("build", out, "-o", tmp_path / "whole.modelpack").exit_code == 0
+    assert licence_of(tmp_path / "whole.modelpack") == "MIT AND NOASSERTION"
 
 
 def test_build_as_json_adds_up(new, net, tmp_path):
