@@ -19,6 +19,7 @@ from modelpack.layers.stateful import Assign
 from modelpack.lookup import enter
 from modelpack.network import Again, Child, Network, Slot, Specs, Step, slots
 from modelpack.reading import NAME
+from modelpack.reuse.fixing import fixed_sizes
 from modelpack.reuse.framing import framed, names_sizes
 from modelpack.reuse.naming import free_name, map_references, moved, renamed
 from modelpack.reuse.opening import contents, group, opened, unknown
@@ -53,7 +54,7 @@ def take(
     paths = [path for path in (first, last) if path is not None]
     paths += [path for path in (*named.values(), *inputs) if path not in network.main.inputs]
     flat = opened(network, tuple(paths), budget)
-    return _Cut(flat, first, last).taken(named, inputs)
+    return _Cut(flat, first, last).taken(named, inputs, budget)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ class _Cut:
                 )
             )
 
-    def taken(self, outputs: Mapping[str, str], inputs: Sequence[str]) -> Architecture:
+    def taken(self, outputs: Mapping[str, str], inputs: Sequence[str], budget: Budget) -> Architecture:
         allowed = {self._reference(path): path for path in inputs}
         wanted = self._outputs(outputs)
         needed = self._needed(wanted)
@@ -125,7 +126,8 @@ class _Cut:
             names[reference]: self._specs(slot) for reference, slot in needed.entering.items()
         }
         specs |= {name: self._main.inputs[name] for name in needed.given}
-        return framed(self._network.architecture, block, specs, self._main.inputs)
+        fixed = fixed_sizes(self._main, [self._main.steps[at] for at in needed.steps])
+        return framed(self._network.architecture, block, specs, self._main.inputs, fixed, budget)
 
     # ------------------------------------------------------------------------------------- what is asked for
 

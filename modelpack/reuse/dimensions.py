@@ -67,8 +67,8 @@ _LOST = "·"
 """Before a name of the other side: no document can have it."""
 
 
-def sizes_of(axes: Iterable[Dim]) -> Sizes:
-    """What is known where tensors with these axes come in.
+def sizes_of(axes: Iterable[Dim], fixed: Mapping[Expr, int] | None = None) -> Sizes:
+    """What is known where tensors with these axes come in; those that are in `fixed` have that size.
 
     An axis that is a dimension by itself keeps its name, and what is made of such is told in their terms. Any other gets a name:
     that of the only dimension in it, where that is free, else `size`.
@@ -78,7 +78,9 @@ def sizes_of(axes: Iterable[Dim]) -> Sizes:
     told: dict[Expr, Dim] = {}
     taken = set(known)
     for axis in given:
-        if not symbols(axis) <= known:
+        if fixed and axis in fixed:
+            told[axis] = fixed[axis]
+        elif not symbols(axis) <= known:
             name = _free(_stem(axis, known), taken)
             taken.add(name)
             told[axis] = symbol(name)

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from modelpack.architecture import Architecture, Block, Inputs, InputSpec, Use
+from modelpack.budget import DEFAULT_BUDGET, Budget
 from modelpack.canonical import canonical
+from modelpack.checker import check
 from modelpack.comparison import Comparison
 from modelpack.dims import Dim, Expr, name_of, symbols
 from modelpack.errors import ArchitectureError, Problem
@@ -21,20 +23,44 @@ __all__ = ["axes_of", "framed", "names_sizes", "used_blocks"]
 
 
 def framed(
-    whole: Architecture, block: Block, inputs: Mapping[str, Specs], others: Mapping[str, Specs] | None = None
+    whole: Architecture,
+    block: Block,
+    inputs: Mapping[str, Specs],
+    others: Mapping[str, Specs] | None = None,
+    fixed: Mapping[Expr, int] | None = None,
+    budget: Budget = DEFAULT_BUDGET,
 ) -> Architecture:
     """`block`, a part of `whole` whose sizes are told in the dimensions of `whole`, as a network that takes `inputs`; and those
-    of `others` that it needs for a dimension which `inputs` don't tell, each the first that tells one.
+    of `others` that it needs for a dimension which `inputs` don't tell, each the first that tells one. Axes that are in `fixed`
+    have that size.
+
+    Sizes that are right only together (`height * width` of two axes are the 400 of a layer behind them) aren't free: then what
+    they are made of is told, by all of `others` that tell it.
 
     Raises:
         ArchitectureError: MP342 it needs a dimension that nothing that comes in tells.
     """
-    inputs = _telling(whole, block, inputs, others or {})
-    every = [axis for specs in inputs.values() for axis in axes_of(specs)]
-    sizes = sizes_of(every)
+    others, fixed = others or {}, fixed or {}
+    telling = _telling(whole, block, inputs, others, fixed)
+    made = _made(whole, block, telling, fixed)
+    made_of = frozenset[str]().union(*map(symbols, _axes(telling)))
+    more = {
+        name: specs
+        for name, specs in others.items()
+        if name not in telling and not made_of.isdisjoint(map(name_of, axes_of(specs)))
+    }
+    if not more or _is_sound(made, budget):
+        return made
+    return _made(whole, block, {**telling, **more}, {})
+
+
+def _made(
+    whole: Architecture, block: Block, inputs: Mapping[str, Specs], fixed: Mapping[Expr, int]
+) -> Architecture:
+    sizes = sizes_of(_axes(inputs), fixed)
     entering = {name: _declared(specs, sizes) for name, specs in inputs.items()}
     main = with_runs(_retold(replace(block, inputs={}), sizes, whole.name), whole.blocks)
-    seen = frozenset[str]().union(*map(symbols, every))
+    seen = frozenset[str]().union(*map(symbols, _axes(inputs)))
     return canonical(
         replace(
             whole,
@@ -45,12 +71,24 @@ def framed(
     )
 
 
+def _is_sound(architecture: Architecture, budget: Budget) -> bool:
+    try:
+        check(architecture, budget)
+    except ArchitectureError:
+        return False
+    return True
+
+
 def _telling(
-    whole: Architecture, block: Block, inputs: Mapping[str, Specs], others: Mapping[str, Specs]
+    whole: Architecture,
+    block: Block,
+    inputs: Mapping[str, Specs],
+    others: Mapping[str, Specs],
+    fixed: Mapping[Expr, int],
 ) -> Mapping[str, Specs]:
     """`inputs`, and of `others` what tells the dimensions that are lost without."""
     while True:
-        lost = _lost(whole, block, [axis for specs in inputs.values() for axis in axes_of(specs)])
+        lost = _lost(whole, block, _axes(inputs), fixed)
         telling = next(
             (
                 name
@@ -62,6 +100,10 @@ def _telling(
         if telling is None:
             return inputs
         inputs = {**inputs, telling: others[telling]}
+
+
+def _axes(inputs: Mapping[str, Specs]) -> list[Dim]:
+    return [axis for specs in inputs.values() for axis in axes_of(specs)]
 
 
 def names_sizes(block: Block) -> bool:
@@ -86,9 +128,9 @@ def _sizes_in(block: Block) -> Iterator[Expr]:
             yield literal
 
 
-def _lost(whole: Architecture, block: Block, axes: list[Dim]) -> frozenset[str]:
+def _lost(whole: Architecture, block: Block, axes: list[Dim], fixed: Mapping[Expr, int]) -> frozenset[str]:
     """The dimensions of `whole` that `block` needs and that tensors with these axes don't tell."""
-    sizes, found = sizes_of(axes), set[str]()
+    sizes, found = sizes_of(axes, fixed), set[str]()
     for size in _sizes_in(block):
         found |= sizes.lost(sizes.put(size))
     seen = frozenset[str]().union(*map(symbols, axes))
