@@ -17,6 +17,7 @@ from modelpack.polynomial import (
     Call,
     Dim,
     Expr,
+    Monomial,
     Symbol,
     TooComplex,
     ceil_div,
@@ -44,6 +45,7 @@ __all__ = [
     "minimum",
     "name_of",
     "remainder",
+    "rounded",
     "substitute",
     "symbol",
     "symbols",
@@ -122,11 +124,74 @@ def may_equal(left: Dim, right: Dim) -> bool:
     return any(isinstance(atom, Call) for monomial, _ in difference.terms for atom in monomial)
 
 
+def rounded(dim: Dim) -> Dim:
+    """`dim` with what rounds to multiples in one piece: ``x + (-x) % 7``, as windows are padded, is ``7 * ((x + 6) // 7)``.
+
+    Its value is the same. It's no part of the normal form, in which ``x + (-x) % 7 - x`` must stay ``(-x) % 7``.
+    """
+    if isinstance(dim, int):
+        return dim
+    for monomial, coefficient in dim.terms:
+        atom = monomial[0] if len(monomial) == 1 else None
+        if isinstance(atom, Call) and atom.function == "%" and isinstance(atom.right, int) and atom.right > 0:
+            part = _cancelled(atom.left, atom.right, coefficient, dict(dim.terms))
+            if part is not None:
+                # x % n is x - x // n * n, whatever x of the same remainder.
+                rest = dim - coefficient * expression(atom) + coefficient * part
+                return rounded(rest - coefficient * atom.right * _rising_quotient(part, atom.right))
+    return dim
+
+
+def _cancelled(left: Dim, modulus: int, coefficient: int, terms: Mapping[Monomial, int]) -> Dim | None:
+    """What has the remainder of `left`, if `coefficient` times it takes its terms out of a sum of `terms`."""
+    total: Dim = 0
+    for monomial, each in left.terms if isinstance(left, Expr) else ():
+        wanted = (
+            each
+            if monomial == ()
+            else next(
+                (other for other in (each, each - modulus) if terms.get(monomial) == -coefficient * other),
+                None,
+            )
+        )
+        if wanted is None:
+            return None
+        part: Dim = wanted
+        for atom in monomial:
+            part = part * expression(atom)
+        total = total + part
+    return total
+
+
+def _rising_quotient(left: Dim, right: int) -> Dim:
+    """``left // right``, where `left` falls as -ceil(-left / right), so that quotients of quotients become one."""
+    if isinstance(left, Expr) and left.terms[0][1] < 0:
+        return -floor_div(-left + right - 1, right)
+    return floor_div(left, right)
+
+
 @lru_cache(maxsize=8192)
 def exceeds(left: Dim, right: Dim) -> bool:
     """Whether `left` is certainly larger than `right`: whatever sizes from 1 on the free dimensions have."""
-    least = _least(left - right)
-    return least is not None and least > 0
+    difference = left - right
+    return any(
+        least is not None and least > 0 for least in (_least(difference), _least(_unrounded(difference)))
+    )
+
+
+def _unrounded(dim: Dim) -> Dim:
+    """`dim` with multiples as what was rounded: ``7 * (x // 7)`` is ``x - x % 7``, plainly more than ``x - 7``."""
+    if isinstance(dim, int):
+        return dim
+    total: Dim = dim
+    for monomial, coefficient in dim.terms:
+        atom = monomial[0] if len(monomial) == 1 else None
+        if isinstance(atom, Call) and atom.function == "//" and isinstance(atom.right, int):
+            times, rest = divmod(coefficient, atom.right)
+            if not rest:
+                total = total - coefficient * expression(atom)
+                total = total + times * (atom.left - remainder(atom.left, atom.right))
+    return total
 
 
 def _least(dim: Dim) -> int | None:
@@ -135,12 +200,24 @@ def _least(dim: Dim) -> int | None:
         return dim
     total = 0
     for monomial, coefficient in dim.terms:
+        most = _most_of_remainder(monomial)
+        if coefficient < 0 and most is not None:
+            total += coefficient * most
+            continue
         factors = [_least_of_atom(atom) for atom in monomial]
         known = [each for each in factors if each is not None and each >= 0]
         if monomial and (coefficient < 0 or len(known) < len(factors)):
             return None
         total += coefficient * prod(known)
     return total
+
+
+def _most_of_remainder(monomial: Monomial) -> int | None:
+    """What a remainder is at most; None of anything else."""
+    atom = monomial[0] if len(monomial) == 1 else None
+    if isinstance(atom, Call) and atom.function == "%" and isinstance(atom.right, int) and atom.right > 0:
+        return atom.right - 1
+    return None
 
 
 def _least_of_atom(atom: Atom) -> int | None:

@@ -18,6 +18,7 @@ __all__ = [
     "Call",
     "Dim",
     "Expr",
+    "Monomial",
     "Symbol",
     "TooComplex",
     "ceil_div",
@@ -134,8 +135,7 @@ class Expr:
 Dim = int | Expr
 
 MAX_SIZE = 200
-"""Largest expression. Shared parts make an expression small in memory and huge when written; layers upon layers could
-square it again and again."""
+"""Largest expression. Shared parts keep one small in memory that is huge when written; layers could square it."""
 
 _MAX_PRODUCTS = 64
 """Most products of two terms in one product of sums."""
@@ -190,13 +190,25 @@ def remainder(left: Dim, right: Dim) -> Dim:
     """``left % right``, of the sign of `right`, as Python does."""
     if isinstance(left, int) and isinstance(right, int):
         return left % right
-    if isinstance(right, int):
-        left = _terms_to_dim({m: c % right for m, c in _terms(left).items()}) if right > 0 else left
+    if isinstance(right, int) and right > 0:
+        left = _congruent(left, right)
         if isinstance(left, int):
             return left % right
-    elif _divide_exactly(left, right) is not None:
+    elif isinstance(right, Expr) and _divide_exactly(left, right) is not None:
         return 0
     return _call("%", left, right)
+
+
+def _congruent(left: Dim, modulus: int) -> Dim:
+    """Of the same remainder, and plainer: ``7 - x % 7`` modulo 7 is ``6*x``."""
+    total: Dim = 0
+    for monomial, coefficient in _terms(left).items():
+        part = _terms_to_dim({monomial: coefficient % modulus})
+        atom = monomial[0] if len(monomial) == 1 else None
+        if isinstance(atom, Call) and atom.function == "%" and isinstance(atom.right, int):
+            part = part if atom.right % modulus else coefficient * atom.left
+        total = total + part
+    return total if total == left else _congruent(total, modulus)
 
 
 def maximum(left: Dim, right: Dim) -> Dim:
@@ -255,10 +267,8 @@ def _terms(dim: Dim) -> dict[Monomial, int]:
 
 def _terms_to_dim(terms: Mapping[Monomial, int]) -> Dim:
     kept = {monomial: c for monomial, c in terms.items() if c}
-    if not kept:
-        return 0
-    if len(kept) == 1 and () in kept:
-        return within_range(kept[()])
+    if kept.keys() <= {()}:
+        return within_range(kept.get((), 0))
     return _expr(tuple(sorted(kept.items(), key=_order)))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from modelpack.dims import Dim, exceeds, may_equal
+from modelpack.dims import Dim, exceeds, may_equal, rounded
 from modelpack.layers.adaptive_pooling import AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d
 from modelpack.layers.base import Layer, aten, choice, example, flag, operation, setting, sizes
 from modelpack.layers.functional import result_of
@@ -173,7 +173,7 @@ class Pad(Layer):
         pairs = [(self.pad[2 * at], self.pad[2 * at + 1]) for at in reversed(range(n))]
         if self.mode != "constant":
             self._check_border(input, n, pairs)
-        longer = [size + a + b for size, (a, b) in zip(input.shape[-n:], pairs, strict=True)]
+        longer = [rounded(size + a + b) for size, (a, b) in zip(input.shape[-n:], pairs, strict=True)]
         if self.mode != "constant":
             return with_spatial(input, longer)
         if any(exceeds(0, size) for size in longer):

@@ -13,6 +13,8 @@ from modelpack.dims import (
     exceeds,
     floor_div,
     may_equal,
+    remainder,
+    rounded,
     substitute,
     symbol,
     symbols,
@@ -61,12 +63,47 @@ def test_text_reads_back(text):
         ("batch * heads * 4 // heads", "4*batch"),
         ("(batch * height + batch) // batch", "height + 1"),
         ("(4 * batch + 2) % 4", "2"),
+        ("(7 - height % 7) % 7", "(6*height) % 7"),
+        ("(height % 14 + 1) % 7", "(height + 1) % 7"),
+        ("(height % 5 + 1) % 7", "(height % 5 + 1) % 7"),
         ("max(batch + 1, batch)", "batch + 1"),
         ("-(batch // 2)", "-(batch // 2)"),
     ],
 )
 def test_normal_forms(written, normal):
     assert str(parse_dim(written)) == normal
+
+
+@pytest.mark.parametrize(
+    ("written", "gathered"),
+    [
+        ("height - height % 4", "4*(height // 4)"),
+        ("height + (7 - height % 7) % 7", "7*((height + 6) // 7)"),  # as windows are padded
+        ("height // 4 + (height // 4) % 2 + 1", "2*((height + 4) // 8) + 1"),
+        ("2 * height + (7 - height % 7) % 7", "(6*height) % 7 + 2*height"),  # one height too many
+        ("height + width % 7", "height + width % 7"),
+    ],
+)
+def test_sizes_that_are_rounded_to_multiples(written, gathered):
+    assert str(rounded(parse_dim(written))) == gathered
+
+
+@given(
+    st.integers(2, 9),
+    st.integers(-9, 9),
+    st.integers(-3, 3),
+    st.integers(-9, 9),
+    st.integers(1, 60),
+    st.data(),
+)
+def test_rounded_keeps_the_value(modulus, constant, coefficient, more, height, data):
+    inner = data.draw(
+        st.sampled_from([HEIGHT, -HEIGHT, HEIGHT + BATCH, HEIGHT - 2 * BATCH, floor_div(HEIGHT, 3)])
+    )
+    dim = coefficient * remainder(inner + constant, modulus) - coefficient * inner + more
+    values = {"height": height, "batch": 5}
+    assert evaluate(rounded(dim), values) == evaluate(dim, values)
+    assert "%" not in str(rounded(dim))
 
 
 def test_what_may_be_equal():
@@ -117,6 +154,13 @@ def test_what_certainly_exceeds():
     assert not exceeds(BATCH, HEIGHT)
     assert not exceeds(100, BATCH)
     assert not exceeds(floor_div(BATCH, 2), 0)
+    up, down = rounded(parse_dim("batch + (7 - batch % 7) % 7")), 7 * floor_div(BATCH, 7)
+    assert exceeds(up + 1, BATCH)
+    assert exceeds(BATCH + 7, up)
+    assert exceeds(BATCH + 1, down)
+    assert exceeds(down + 7, BATCH)
+    assert not exceeds(BATCH + 6, up)
+    assert not exceeds(down + 6, BATCH)
 
 
 @given(TEXTS, st.fixed_dictionaries({name: st.integers(1, 4) for name in ("a", "b", "$c")}))

@@ -13,7 +13,19 @@ from typing import Any
 import sympy
 import torch
 
-from modelpack.dims import FUNCTIONS, Call, Dim, Expr, Symbol, ceil_div, exceeds, floor_div, symbol, symbols
+from modelpack.dims import (
+    FUNCTIONS,
+    Call,
+    Dim,
+    Expr,
+    Symbol,
+    ceil_div,
+    exceeds,
+    floor_div,
+    rounded,
+    symbol,
+    symbols,
+)
 
 __all__ = ["FreeNames", "LocalSizes", "SizeError", "axis_name"]
 
@@ -70,13 +82,13 @@ class FreeNames:
             total = parts[0]
             for part in parts[1:]:
                 total = total + part if expression.is_Add else total * part
-            return total
+            return rounded(total)
         if expression.is_Pow and expression.args[1].is_Integer and expression.args[1] > 0:
             base, power = self.expression(expression.args[0]), int(expression.args[1])
             return base if power == 1 else base * self.expression(expression.args[0] ** (power - 1))
-        rounded = _ROUNDED.get(type(expression).__name__)
-        if rounded is not None and type(expression.args[0]).__name__ == "IntTrueDiv":
-            return rounded(*(self.expression(each) for each in expression.args[0].args))
+        quotient = _ROUNDED.get(type(expression).__name__)
+        if quotient is not None and type(expression.args[0]).__name__ == "IntTrueDiv":
+            return quotient(*(self.expression(each) for each in expression.args[0].args))
         function = _FUNCTIONS.get(type(expression).__name__)
         if function is None:
             raise SizeError(f"{expression} is not integer arithmetic")
@@ -133,9 +145,23 @@ class LocalSizes:
         if atom in self._atoms:
             return self._note(self._atoms[atom])
         if isinstance(atom, Call):
+            of_known = self._quotient_of_known(atom)
+            if of_known is not None:
+                return of_known
             return FUNCTIONS[atom.function](self.local(atom.left), self.local(atom.right))
         self.passed[atom.name] = symbol(atom.name)
         return symbol(f"${atom.name}")
+
+    def _quotient_of_known(self, atom: Call) -> Dim | None:
+        """Where ``x // 4`` is known as `height`, ``(x + 8) // 16`` is ``(height + 2) // 4``."""
+        for known, here in (
+            self._atoms.items() if atom.function == "//" and isinstance(atom.right, int) else ()
+        ):
+            if isinstance(known, Call) and known.function == "//" and isinstance(known.right, int):
+                more = atom.left - known.left
+                if isinstance(more, int) and atom.right % known.right == more % known.right == 0:
+                    return floor_div(self._note(here) + more // known.right, atom.right // known.right)
+        return None
 
     def _note(self, dim: Dim) -> Dim:
         self.used |= symbols(dim)
