@@ -7,7 +7,9 @@ rooms([size, …]) -> [memoryview]                                      zeros, e
 from __future__ import annotations
 
 import mmap
+import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from modelpack.safetensors_layout import ALIGNMENT
@@ -20,6 +22,9 @@ __all__ = ["read_tensors", "rooms"]
 
 _SMALL = 256 << 10
 """Bytes below which a tensor gets no mapping of its own: a process may have some 65,000."""
+
+_HUGE = 2 << 20
+"""Bytes from which on memory is asked for in pages of that size: making room in small ones takes longer than reading."""
 
 
 def read_tensors(tensors: Iterable[LazyTensor]) -> dict[str, memoryview]:
@@ -59,7 +64,11 @@ def rooms(sizes: list[int]) -> Iterator[memoryview]:
 
 def _zeros(size: int) -> mmap.mmap:
     # Private: what a forked process writes to its copy isn't seen here.
-    return mmap.mmap(-1, max(size, 1), access=mmap.ACCESS_COPY)
+    block = mmap.mmap(-1, max(size, 1), access=mmap.ACCESS_COPY)
+    if sys.platform == "linux" and size >= _HUGE:
+        with suppress(OSError):  # a kernel may have none
+            block.madvise(mmap.MADV_HUGEPAGE)
+    return block
 
 
 def _padded(size: int) -> int:
