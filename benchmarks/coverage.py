@@ -1,9 +1,11 @@
 """How many of other people's networks are saved, loaded without their code, and equal.
 
     python benchmarks/coverage.py [--only timm/convnext_atto ...] [--library plain] [--jobs 2] [--keep FOLDER]
+                                 [--peers export jit onnx]
 
 Each case runs in two processes of its own, with limits of time and memory: one makes and saves the network, another, to which
-its library is forbidden, loads it and compares (benchmarks/zoo). Prints a line per network and the table of the project's aims.
+its library is forbidden, loads it and compares (benchmarks/zoo). With --peers other ways to save
+are asked the same, of the networks that a pack could be made of. Prints a line per network and the table of the project's aims.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.zoo.case import PEERS  # noqa: E402
 from benchmarks.zoo.cases import ZOO  # noqa: E402
 
 __all__ = ["QUESTIONS", "Told", "answers", "saved"]
@@ -33,6 +36,14 @@ _SECONDS, _BYTES = 600, 12_000_000_000
 
 QUESTIONS = ("example", "batch", "size", "names", "train", "buffers", "steps")
 """What is asked of every network; `size` only where it takes several, the last three only where it can be trained."""
+
+_ANSWERS = {
+    "benchmarks.zoo.saving": "saving.json",
+    "benchmarks.zoo.loading": "loading.json",
+    "benchmarks.zoo.peers": "{0}-saving.json",
+    "benchmarks.zoo.peers_loading": "{0}-loading.json",
+}
+"""Where each process leaves what it found."""
 
 Told = dict[str, Any]
 """What is known of one network: answers by question (True, or what was wrong instead), and figures."""
@@ -45,11 +56,17 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(options.jobs) as pool:
         base = options.keep or Path(scratch)
         told = dict(
-            zip(names, pool.map(lambda name: _shown(name, base, bool(options.keep)), names), strict=True)
+            zip(
+                names,
+                pool.map(lambda name: _shown(name, base, bool(options.keep), options.peers), names),
+                strict=True,
+            )
         )
     if options.json:
         options.json.write_text(json.dumps(told, indent=1))
     print(_table(told.values()))
+    for peer in options.peers:
+        print(_peer_table(peer, [each["peers"][peer] for each in told.values() if "peers" in each]))
     print("\n".join(["", "what failed:", *_failures(told)]))
     return 0
 
@@ -62,13 +79,16 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--library", choices=sorted({case.library for case in ZOO.values()}))
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--keep", type=Path, help="a folder for the packs and what was noted of each")
+    parser.add_argument("--peers", nargs="*", default=[], choices=list(PEERS))
     parser.add_argument("--json", type=Path, help="a file for the answers")
     return parser.parse_args()
 
 
-def _shown(name: str, base: Path, keep: bool) -> Told:
+def _shown(name: str, base: Path, keep: bool, peers: Iterable[str]) -> Told:
     folder = base / name.replace("/", "-")
     told = answers(name, folder)
+    if "names" in told:  # what the original does was noted
+        told["peers"] = {peer: _peer(peer, name, folder) for peer in peers}
     if not keep:
         shutil.rmtree(folder)
     print(f"{'ok  ' if _all(told) else 'FAIL'} {name:40} {_line(told)}", flush=True)
@@ -89,8 +109,16 @@ def saved(name: str, folder: Path) -> Told:
     return _process("benchmarks.zoo.saving", folder, name)
 
 
+def _peer(peer: str, name: str, folder: Path) -> Told:
+    """What is known of one network as another way saves it."""
+    told = _process("benchmarks.zoo.peers", folder, peer, name)
+    if "refused" not in told and "crashed" not in told:
+        told |= _process("benchmarks.zoo.peers_loading", folder, peer)
+    return told
+
+
 def _process(module: str, folder: Path, *arguments: str) -> Told:
-    answer = folder / f"{module.rpartition('.')[2]}.json"
+    answer = folder / _ANSWERS[module].format(*arguments)
     answer.unlink(missing_ok=True)
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
     try:
@@ -166,6 +194,27 @@ def _table(all_told: Iterable[Told]) -> str:
         ("time of save / torch.export, median", _median(timed, "x"), "<= 3x"),
     ]
     return "\n".join(["", f"{len(told)} networks", *(f"{what:45} {got:20} {aim}" for what, got, aim in rows)])
+
+
+def _peer_table(peer: str, told: list[Told]) -> str:
+    """As the table of packs; a question that the peer fails before is failed."""
+    asked = {
+        "example": "saved, loaded in a clean process, equal",
+        "batch": "right at another batch size",
+        "size": "right at another length or image size",
+        "names": "names of parameters and buffers kept",
+        "train": "train mode equal",
+        "steps": "three steps of training equal",
+    }
+    rows: list[tuple[str, str]] = []
+    for question, what in asked.items():
+        of = [each for each in told if question in each or "names" not in each]
+        rows.append((what, _share(of, lambda each, question=question: each.get(question) is True)))
+    rows.append(("all of these together", _share(told, _all)))
+    close = " (numbers within 1e-3)" if peer == "onnx" else ""
+    return "\n".join(
+        ["", f"{peer}{close}, {len(told)} networks", *(f"{what:45} {got}" for what, got in rows)]
+    )
 
 
 def _share(told: list[Told], good: Callable[[Told], bool]) -> str:

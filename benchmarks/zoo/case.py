@@ -9,10 +9,13 @@ from typing import Any
 import torch
 from torch import nn
 
-__all__ = ["Case", "Given", "images", "of_sizes", "tokens"]
+__all__ = ["PEERS", "Case", "Given", "images", "of_sizes", "tokens"]
 
 Given = tuple[tuple[Any, ...], Mapping[str, Any]]
 """args and kwargs of a forward"""
+
+PEERS = {"export": "net.pt2", "jit": "net.pt", "onnx": "net.onnx"}
+"""Other ways to save a network, and the file that each writes: `torch.export.save`, `torch.jit.trace`, `torch.onnx.export`."""
 
 
 @dataclass(frozen=True, slots=True)

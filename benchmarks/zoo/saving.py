@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from benchmarks.zoo.case import Case
 from benchmarks.zoo.cases import ZOO
 from benchmarks.zoo.observe import buffers_of, names_of, outputs_of, same, train_steps, trained_outputs
 
-_BATCH, _OTHER_BATCH = 2, 3
+BATCH, _OTHER_BATCH = 2, 3
 _EXPORT_SECONDS = 120
 """How long `torch.export` alone may take; with free windows (Swin) it reasons for many minutes."""
 
@@ -38,20 +39,28 @@ def made(case: Case) -> nn.Module:
     return model
 
 
-def export_seconds(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> float | None:
-    """What `torch.export` alone takes, with every axis left to it."""
+def axes(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """The `dynamic_shapes` of `torch.export` that leave every axis to it."""
 
     def free(value: Any) -> Any:
         if isinstance(value, torch.Tensor):
             return dict.fromkeys(range(value.dim()), Dim.AUTO)
         return type(value)(map(free, value)) if isinstance(value, tuple | list) else None
 
+    shapes = (tuple(map(free, args)), {name: free(each) for name, each in kwargs.items()})
+    return _bound(model, *shapes)
+
+
+def export_seconds(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> float | None:
+    """What `torch.export` alone takes, with every axis left to it."""
+
     start = time.perf_counter()
     signal.signal(signal.SIGALRM, _too_long)
     signal.alarm(_EXPORT_SECONDS)
     try:
-        shapes = (tuple(map(free, args)), {name: free(each) for name, each in kwargs.items()})
-        torch.export.export(model.eval(), args, kwargs, dynamic_shapes=_bound(model, *shapes), strict=False)
+        torch.export.export(
+            model.eval(), args, kwargs, dynamic_shapes=axes(model, args, kwargs), strict=False
+        )
     except (Exception, _TooLong):  # what it can't follow, or not in time, has no time
         return None
     finally:
@@ -74,12 +83,12 @@ def _bound(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> d
 def expected(case: Case, model: nn.Module) -> dict[str, Any]:
     """What the original does, in the order in which the loaded network is asked the same."""
     torch.manual_seed(1)
-    example = case.given(_BATCH, case.size)
+    example = case.given(BATCH, case.size)
     runs: list[dict[str, Any]] = []
     for kind, batch, size in [
-        ("example", _BATCH, case.size),
+        ("example", BATCH, case.size),
         ("batch", _OTHER_BATCH, case.size),
-        *(("size", _BATCH, other) for other in case.others),
+        *(("size", BATCH, other) for other in case.others),
         *(("size", _OTHER_BATCH, other) for other in case.others),
     ]:
         args, kwargs = example if kind == "example" else case.given(batch, size)
@@ -103,7 +112,7 @@ def main(name: str, folder: Path) -> None:
     case = ZOO[name]
     model = made(case)
     torch.manual_seed(1)
-    args, kwargs = case.given(_BATCH, case.size)
+    args, kwargs = case.given(BATCH, case.size)
     torch.export.export(
         nn.Linear(2, 2), (torch.zeros(2, 2),), strict=False
     )  # so that nobody pays for the first time
