@@ -14,8 +14,8 @@ from torch import fx
 from torch.multiprocessing.reductions import StorageWeakRef
 
 from modelpack.backends.torch.capture.failures import failure
+from modelpack.backends.torch.capture.markers import SET
 from modelpack.backends.torch.capture.regions import Program, Region, marker_source
-from modelpack.backends.torch.capture.tracing import SET
 
 __all__ = ["Mutations", "is_in_place", "own_nodes"]
 

@@ -17,8 +17,9 @@ from torch.export.graph_signature import InputKind
 
 from modelpack.backends.torch.capture.failures import failure
 from modelpack.backends.torch.capture.lowering import lower
+from modelpack.backends.torch.capture.markers import ENTER, LEAVE
 from modelpack.backends.torch.capture.parts import replace_parts
-from modelpack.backends.torch.capture.tracing import ENTER, LEAVE, ModuleCall, Trace
+from modelpack.backends.torch.capture.tracing import ModuleCall, Trace
 
 __all__ = ["Lifted", "Program", "Region", "marker_source", "program_of"]
 

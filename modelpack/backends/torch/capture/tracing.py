@@ -25,51 +25,23 @@ import torch
 import torch.fx.experimental._config
 from torch import nn
 from torch.export import Dim, ExportedProgram
-from torch.fx.node import has_side_effect
 from torch.overrides import TorchFunctionMode
 
 from modelpack.backends.torch.capture.as_when_run import as_when_run, goes_a_compilers_way, not_compiled
 from modelpack.backends.torch.capture.decisions import Decision, watching_decisions
 from modelpack.backends.torch.capture.failures import failure, told_by_export
 from modelpack.backends.torch.capture.hooks import hooks_as_found
+from modelpack.backends.torch.capture.lines import lines_of_forwards
+from modelpack.backends.torch.capture.markers import SET, enter
 from modelpack.backends.torch.capture.packing import without_packing
 from modelpack.backends.torch.capture.reparametrized import without_hooks
 from modelpack.backends.torch.capture.values import Described, describe, map_tensors, opened, tensors_of
 from modelpack.backends.torch.capture.watching import AsLayer, watching
 from modelpack.errors import CaptureError
 
-__all__ = ["ENTER", "LEAVE", "SET", "ModuleCall", "Trace", "arguments_of", "bind", "mode_of", "trace"]
+__all__ = ["ModuleCall", "Trace", "arguments_of", "bind", "mode_of", "trace"]
 
 _PARTS = 60
-
-_LIBRARY = torch.library.Library("modelpack", "DEF")
-_LIBRARY.define("enter(Tensor[] tensors, int call) -> Tensor[]")
-_LIBRARY.define("leave(Tensor[] tensors, int call) -> Tensor[]")
-_LIBRARY.define("set(Tensor(a!) buffer, Tensor value) -> ()")
-
-
-def _aliases(tensors: list[torch.Tensor], call: int) -> list[torch.Tensor]:
-    return [torch.ops.aten.alias.default(tensor) for tensor in tensors]
-
-
-for _name in ("enter", "leave"):
-    _LIBRARY.impl(_name, _aliases, "CompositeExplicitAutograd")
-
-
-def _set(buffer: torch.Tensor, value: torch.Tensor) -> None:
-    buffer.copy_(value)
-
-
-_LIBRARY.impl("set", _set, "CompositeExplicitAutograd")
-
-ENTER = torch.ops.modelpack.enter.default
-LEAVE = torch.ops.modelpack.leave.default
-SET = torch.ops.modelpack.set.default
-"""What ``self.buffer = tensor`` is: at the end of the call that does so, the buffer is given the tensor's value."""
-# Or torch.export takes the markers of a call without inputs for dead code.
-has_side_effect(ENTER)
-has_side_effect(LEAVE)
-has_side_effect(SET)
 
 
 @dataclass(slots=True)
@@ -183,7 +155,9 @@ class _Recorder:
         def forward(*args: Any, **kwargs: Any) -> Any:
             number = len(self.calls)
             _refuse_endless_sizes(path, tensors_of((args, kwargs)))
-            (args, kwargs), described = self._through(ENTER, (args, kwargs), number)
+            found, described = _found((args, kwargs))
+            markers = enter(found, number)
+            args, kwargs = _replaced(found, markers.given, (args, kwargs))
             call = ModuleCall(path, module, bind(signature, described[0], described[1]), layer)
             self.calls.append(call)
             if layer is not None:
@@ -196,28 +170,32 @@ class _Recorder:
                 result = opened(result)
             _set_anew(path, before, module)
             ports = None if layer is None else self.results(layer, result)
-            (result, ports), (call.outputs, call.results) = self._through(LEAVE, (result, ports), number)
+            found, (call.outputs, call.results) = _found((result, ports))
             call.finished = True
-            return result
+            return _replaced(found, markers.leave(found), result)
 
         return forward
 
-    def _through(self, marker: Callable[..., Any], value: Any, number: int) -> tuple[Any, Any]:
-        """`value` with its tensors sent through the marker, and its description."""
-        found: list[torch.Tensor] = []
 
-        def index(tensor: torch.Tensor) -> int:
-            for at, each in enumerate(found):
-                if each is tensor:
-                    return at
+def _found(value: Any) -> tuple[list[torch.Tensor], Any]:
+    """The tensors in `value`, each once, and its description."""
+    # What is mapped and what is described must be the same tensors: those that map_tensors reaches.
+    found = list({id(each): each for each in tensors_of(value)}.values())
+    at = {id(each): place for place, each in enumerate(found)}
+
+    def index(tensor: torch.Tensor) -> int:
+        if id(tensor) not in at:
+            at[id(tensor)] = len(found)
             found.append(tensor)
-            return len(found) - 1
+        return at[id(tensor)]
 
-        # What is mapped and what is described must be the same tensors: those that map_tensors reaches.
-        map_tensors(lambda tensor: found[index(tensor)], value)
-        described = describe(value, index)
-        marked = marker(found, number)
-        return map_tensors(lambda tensor: marked[index(tensor)], value), described
+    return found, describe(value, index)
+
+
+def _replaced(found: Sequence[torch.Tensor], others: Sequence[torch.Tensor], value: Any) -> Any:
+    """`value` with the others in place of those that were found in it."""
+    by_id = {id(each): other for each, other in zip(found, others, strict=True)}
+    return map_tensors(lambda tensor: by_id[id(tensor)], value)
 
 
 def _refuse_endless_sizes(path: str, tensors: Sequence[torch.Tensor]) -> None:
@@ -324,6 +302,7 @@ def _followed(
         watching(model, recorder.watched, as_layer),
         without_hooks(model),
         without_packing(),
+        lines_of_forwards(),
         _cheap_symbols(),
         as_when_run(),
         warnings.catch_warnings(),
