@@ -22,6 +22,9 @@ __all__ = ["CHUNK", "LocalFile", "Source", "Window"]
 CHUNK = 4 << 20
 """Bytes that streaming code holds at once."""
 
+_AHEAD = 4
+"""Pieces of `CHUNK` that are asked for before they are read."""
+
 
 class Source(Protocol):
     """A file as spans of bytes; `name` is what errors call the part of it that is read. All may raise PackError."""
@@ -71,11 +74,14 @@ class LocalFile:
             done += count
 
     def fill(self, parts: Sequence[tuple[int, memoryview]], name: str) -> None:
-        number = self.file.fileno()
-        # The kernel reads ahead by megabytes of what nobody asked for; what is mapped later still wants that.
+        number, pieces = self.file.fileno(), list(_pieces(parts))
+        # The kernel reads ahead by megabytes of what nobody asked for; what is mapped later still wants that. Told what
+        # comes next, it fetches that while this is copied.
         os.posix_fadvise(number, 0, 0, os.POSIX_FADV_RANDOM)
         try:
-            for start, buffer in parts:
+            for at, (start, buffer) in enumerate(pieces):
+                for first, ahead in pieces[at + _AHEAD if at else 0 : at + _AHEAD + 1]:
+                    os.posix_fadvise(number, first, len(ahead), os.POSIX_FADV_WILLNEED)
                 self.read_into(start, buffer, name)
         finally:
             os.posix_fadvise(number, 0, 0, os.POSIX_FADV_NORMAL)
@@ -98,6 +104,13 @@ class LocalFile:
 
     def close(self) -> None:
         self.file.close()
+
+
+def _pieces(parts: Sequence[tuple[int, memoryview]]) -> Iterator[tuple[int, memoryview]]:
+    """`parts` in pieces of at most `CHUNK` bytes, none of them empty: no length would mean all that follows."""
+    for start, buffer in parts:
+        for at in range(0, len(buffer), CHUNK):
+            yield start + at, buffer[at : at + CHUNK]
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,6 +154,16 @@ def test_what_is_copied_is_aligned_wherever_it_lies(entries: list[TensorData]) -
     assert all(numpy.frombuffer(view, "u1").ctypes.data % 64 == 0 for view in copies.values() if len(view))
 
 
+@pytest.mark.parametrize("piece", [1, 7, 64, 100_000])
+def test_what_is_read_in_pieces_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int) -> None:
+    monkeypatch.setattr("modelpack.window.CHUNK", piece)
+    entries, path = some_tensors(), tmp_path / "weights.safetensors"
+    path.write_bytes(written(entries))
+    with open_weights(path) as weights:
+        views = read_tensors([weights[each.name] for each in reversed(entries)])
+    assert {name: bytes(view) for name, view in views.items()} == {each.name: each.data for each in entries}
+
+
 def test_a_forked_process_has_copies_of_its_own(tmp_path: Path) -> None:
     with opened(tmp_path / "w", written(some_tensors())) as weights:
         view = weights.load()["fc.weight"]
