@@ -6,13 +6,19 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
 from modelpack.architecture import Architecture
+from modelpack.backends.torch.capture.bounds import solved, strictest
 from modelpack.backends.torch.load import load
 from modelpack.backends.torch.save import save
+from modelpack.comparison import Comparison, parse_comparison
+from modelpack.dims import TooComplex, evaluate, floor_div
 from modelpack.errors import BuildError, CaptureError, CaptureWarning
 from modelpack.reader import read
+from tests.strategies import COMPARISONS
 from tests.torch.networks import built
 
 TEXT = """
@@ -106,6 +112,56 @@ class AskedBefore(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.conv(x)
         return x * 2 if x.shape[0] > 1 else x
+
+
+NUMBERS = st.tuples(st.integers(-4, 4), st.integers(1, 4), st.integers(-9, 9), st.integers(-9, 9))
+
+
+@given(
+    COMPARISONS, NUMBERS, st.fixed_dictionaries({name: st.integers(1, 20) for name in ("batch", "h", "$n")})
+)
+def test_a_bound_that_is_solved_says_the_same(
+    one: Comparison, numbers: tuple[int, ...], sizes: dict[str, int]
+) -> None:
+    factor, divisor, more, right = numbers
+    try:
+        found = Comparison(factor * floor_div(one.left, divisor) + more, one.operator, right)
+        evaluate(found.left, sizes)
+    except (ZeroDivisionError, TooComplex):
+        return
+    assert solved(found).holds(sizes) == found.holds(sizes)
+
+
+@pytest.mark.parametrize(
+    ("decided", "read"),
+    [
+        ("7*((height + 24) // 28) > 7", "height > 31"),
+        ("7*((height + 24) // 28) <= 7", "height <= 31"),
+        ("2 - 3*(height // 4) < -6", "height > 11"),
+        ("((height + 3) // 4 + 1) // 2 >= 2", "height > 8"),
+        ("2*height + 2*width > 7", "height + width > 3"),
+        ("height >= 4", "height >= 4"),
+        ("height // 2 > width", "height // 2 > width"),
+        ("height // 2 == 4", "height // 2 == 4"),
+        ("(height // 2) % 3 > 1", "(height // 2) % 3 > 1"),
+    ],
+)
+def test_bounds_are_solved(decided: str, read: str) -> None:
+    assert str(solved(parse_comparison(decided))) == read
+
+
+def test_of_several_bounds_the_strictest_stays() -> None:
+    texts = [
+        "height > 3",
+        "height <= 20",
+        "height > 7",
+        "width > 1",
+        "height <= 30",
+        "height != 9",
+        "height > 5",
+    ]
+    found = strictest(map(parse_comparison, texts))
+    assert list(map(str, found)) == ["height > 7", "height <= 20", "width > 1", "height != 9"]
 
 
 def saved(model: nn.Module, path: Path, *shape: int) -> Architecture:

@@ -66,10 +66,10 @@ def test_lengths_at_which_other_windows_are_shifted_are_refused(pack: Path, leng
         load(pack)(torch.randn(2, length, 2))
 
 
-def test_its_sizes_read_as_what_was_rounded_up(pack: Path) -> None:
+def test_sizes_and_decisions_can_be_read(pack: Path) -> None:
     text = (pack / "architecture.yaml").read_text()
-    assert "3*((length + 2) // 3) > 3" in text  # the first windows
-    assert "3*((length + 23) // 24) <= 3" in text  # the last, of the length halved three times
+    # The windows of the length halved twice are the last that are several, and those of the length halved three times not.
+    assert "requires: ['length <= 24', 'length > 12']" in text
     assert "shape: [batch, (length + 2) // 3, 3, input_2]" in text
 
 

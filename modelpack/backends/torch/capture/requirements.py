@@ -7,6 +7,7 @@ from typing import Any
 
 import sympy
 
+from modelpack.backends.torch.capture.bounds import solved, strictest
 from modelpack.backends.torch.capture.decisions import Decision
 from modelpack.backends.torch.capture.failures import failure
 from modelpack.backends.torch.capture.free import NotFree, axes_with
@@ -28,7 +29,7 @@ def required(decisions: Sequence[Decision], free: FreeNames, program: Program) -
         NotFree: one is no comparison, so that the sizes that it depends on can only be fixed.
         CaptureError: MP618 it depends on none of them.
     """
-    found: dict[Comparison, None] = {}
+    found: list[Comparison] = []
     for decision in decisions:
         # Sizes that turned out to be equal, or fixed, are what they are.
         fact = decision.environment.replace(decision.fact)
@@ -40,8 +41,8 @@ def required(decisions: Sequence[Decision], free: FreeNames, program: Program) -
             except (SizeError, TooComplex, ExpressionError):
                 raise _unsaid(part, decision.line, free, program) from None
             if comparison is not None:
-                found[comparison] = None
-    return tuple(found)
+                found.append(comparison)
+    return strictest(found)
 
 
 def _comparison(fact: Any, free: FreeNames) -> Comparison | None:
@@ -56,7 +57,7 @@ def _comparison(fact: Any, free: FreeNames) -> Comparison | None:
     left, right = free.expression(fact.lhs), free.expression(fact.rhs)
     if isinstance(left, int):
         left, right, operator = right, left, _MIRRORED.get(operator, operator)
-    found = Comparison(left, operator, right)
+    found = solved(Comparison(left, operator, right))
     return None if found.always_holds() else parse_comparison(str(found))
 
 
