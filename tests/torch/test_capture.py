@@ -184,3 +184,20 @@ def test_samples_are_the_example_and_its_outputs(tmp_path: Path) -> None:
         stored = opened.pack.samples.tensors
         assert set(stored) == {"input.0", "output.0"}
         assert torch.equal(torch.from_numpy(stored["output.0"].numpy()), model(x).detach())
+
+
+class BesideItsResult(nn.Module):
+    """Uses a value again that a module gave back as it is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.same, self.last = nn.Linear(3, 3), nn.Identity(), nn.Linear(3, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        h = self.first(x)
+        return self.last(self.same(h)) + h
+
+
+def test_a_value_that_a_module_passes_on_keeps_its_own_name() -> None:
+    found = capture(BesideItsResult(), (torch.zeros(2, 3),)).architecture
+    assert "add: {add: {}, inputs: [last, first]}" in found.to_yaml()
