@@ -31,7 +31,7 @@ def _fixed(body: Body, steps: Iterable[Step]) -> Iterator[tuple[Expr, int]]:
 
 def _told(leaf: Leaf, first: Specs) -> Iterator[tuple[Expr, int]]:
     for each in leaf.eval.type.settings.values():
-        size = leaf.symbolic.get(each.name)
+        size = getattr(leaf.eval, each.name)
         if each.axis is None or not isinstance(size, int) or not isinstance(first, TensorSpec):
             continue
         if -first.rank <= each.axis < first.rank and isinstance(axis := first.shape[each.axis], Expr):

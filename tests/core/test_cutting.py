@@ -106,3 +106,33 @@ def test_what_the_whole_requires_of_a_size_needs_the_size_too():
     part = take(text_network("requires: ['length + batch > 3']\n"), "act", "act")
     assert [*part.main.inputs] == ["flat", "ids"]
     assert [*map(str, part.requires)] == ["batch + length > 3"]
+
+
+FLATTENED = """\
+modelpack: 1
+name: net
+inputs:
+  x: {dtype: float32, shape: [batch, 4, length]}
+layers:
+  pool: {AvgPool1d: {kernel_size: 2}}
+  flat: {Flatten: {}}
+  act: {ReLU: {}}
+  head: {Linear: {in_features: 40, out_features: 2}}
+"""
+
+
+def test_an_axis_that_a_layer_behind_the_cut_fixes_has_that_size():
+    """Nobody can work out that `4 * (length // 2)` are 40, but nothing else fits."""
+    for first in ("act", "head"):
+        part = take(check(read(FLATTENED)), first=first)
+        assert [str(specs) for specs in check(part).inputs.values()] == ["float32[batch, 40]"]
+    alone = take(check(read(FLATTENED)), "act", "act")
+    assert [str(specs) for specs in check(alone).inputs.values()] == ["float32[batch, size]"]
+
+
+def test_axes_that_fit_only_together_are_told_by_the_input_of_the_network():
+    part = take(check(read(FLATTENED)), first="flat")
+    assert [str(specs) for specs in check(part).inputs.values()] == [
+        "float32[batch, 4, length // 2]",
+        "float32[batch, 4, length]",
+    ]
