@@ -127,7 +127,7 @@ def test_an_axis_that_a_layer_behind_the_cut_fixes_has_that_size():
         part = take(check(read(FLATTENED)), first=first)
         assert [str(specs) for specs in check(part).inputs.values()] == ["float32[batch, 40]"]
     alone = take(check(read(FLATTENED)), "act", "act")
-    assert [str(specs) for specs in check(alone).inputs.values()] == ["float32[batch, size]"]
+    assert [str(specs) for specs in check(alone).inputs.values()] == ["float32[batch, length]"]
 
 
 def test_axes_that_fit_only_together_are_told_by_the_input_of_the_network():
