@@ -45,6 +45,8 @@ def take(
     laid open. Names of tensors stay. A part may take in one value that the layers before it made, and inputs of the network; more
     only if `inputs` names them. A size that the layers need and that nothing of that tells (how long the text was) is told by the
     first input of the network that has it as an axis: that comes in for its shape alone.
+    So are sizes that only together fit a layer of the part (`height * width` that are its 400 features); one that alone has to
+    be those 400 is 400.
 
     Raises:
         ArchitectureError: MP340 there is no such layer; MP341 other tensors cross the cut; MP342 a dimension can't be known
