@@ -31,6 +31,8 @@ __all__ = ["Brought", "Linked", "link", "linked_but"]
 
 _SEEN = 10
 """How many layers are looked through in the time in which one is worked out."""
+_LISTED = 40
+"""How many layers of blocks, laid open, are gone through for their tensors in that time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +242,8 @@ class _Linker:
         paths = [each for each in (wanted.path, wanted.first, wanted.last, *wanted.outputs.values()) if each]
         inside = sum(each.count(".") for each in paths if each not in network.main.by_name)
         # Each level that is laid open is checked anew; each name is looked for among all.
-        self._spend(len(network.main.steps) * (inside + (1 + len(paths) + len(allowed)) / _SEEN))
+        steps, size = len(network.main.steps), network.main.size
+        self._spend(inside * (steps + size / _LISTED) + steps * (1 + len(paths) + len(allowed)) / _SEEN)
         if wanted.path is not None and not wanted.outputs:
             return block_at(network, wanted.path, self._budget)
         ends = (wanted.path, wanted.path) if wanted.path is not None else (wanted.first, wanted.last)
@@ -258,20 +261,30 @@ class _Linker:
                 frozen=node.frozen or layer.frozen,
             )
         block = with_blocks(main, self._brought_in(part.architecture))
-        return replace(node, action=Use(self._put(self._free(part.source), block), {}))
+        return replace(node, action=Use(self._put(part.source, block), {}))
 
     def _brought_in(self, part: Architecture) -> dict[str, str]:
-        """The blocks that a part uses, under names that are free here; one that is here already is used."""
-        names = {name: self._free(name) for name in part.blocks}
-        for name, block in part.blocks.items():
-            names[name] = self._put(names[name], with_blocks(block, names))
+        """What the blocks that a part uses are called here."""
+        names: dict[str, str] = {}
+
+        def bring(name: str) -> None:
+            if name not in names:
+                for node in part.blocks[name].nodes:
+                    if isinstance(node.action, Use):
+                        bring(node.action.block)  # blocks lie in one another as deep as the budget lets them
+                names[name] = self._put(name, with_blocks(part.blocks[name], names))
+
+        for name in part.blocks:
+            bring(name)
         return names
 
-    def _put(self, name: str, block: Block) -> str:
-        """`block`, which a part brings, as `name`, unless it is here already: what it is called then."""
-        known = self._known.setdefault(repr(block), name)
-        self._blocks[known] = block
-        return known
+    def _put(self, stem: str, block: Block) -> str:
+        """What `block`, which a part brings, is called here: one that is here already is used."""
+        text = repr(block)
+        if text not in self._known:
+            self._known[text] = self._free(stem)
+        self._blocks[self._known[text]] = block
+        return self._known[text]
 
     def _free(self, stem: str) -> str:
         """`stem`, with a number behind it where it is taken. Names are free once: there may be thousands of parts."""

@@ -252,6 +252,40 @@ def test_what_is_taken_keeps_to_the_budget(
     attack(compose_it, takes(folder, layers, told, count), code)
 
 
+def nested(folder: Path, depth: int) -> None:
+    """A pack of blocks that use the next one twice: `t.u0.u1…`."""
+    blocks = "".join(
+        f"  B{at}:\n    inputs: {{x: {{}}}}\n    layers:\n      u0: {{use: B{at + 1}}}\n      u1: {{use: B{at + 1}}}\n"
+        for at in range(depth)
+    )
+    last = f"  B{depth}:\n    inputs: {{x: {{}}}}\n    layers:\n      a: {{ReLU: {{}}}}\n"
+    (folder / "p").mkdir()
+    text = document(["t: {use: B0}"]).replace("layers:\n  t", f"blocks:\n{blocks}{last}layers:\n  t")
+    (folder / "p" / "architecture.yaml").write_text(text)
+
+
+def deep(depth: int, count: int) -> list[str]:
+    return [".".join(["t", *(f"u{bit}" for bit in f"{at:0{depth}b}")]) for at in range(count)]
+
+
+def test_paths_that_lead_deep_keep_to_the_budget(folder: Path) -> None:
+    nested(folder, 12)
+    lines = [f"t{at}: {{use: p, take: {path}}}" for at, path in enumerate(deep(11, 300))]
+    (folder / "new.yaml").write_text(document(lines, {"p": "pack: p"}))
+    attack(compose_it, folder / "new.yaml", "MP332")
+
+
+def test_parts_with_blocks_in_common_share_them(folder: Path) -> None:
+    """Whether a block is written before or after the one that uses it."""
+    nested(folder, 3)
+    one, other = deep(2, 2)
+    lines = [f"a: {{use: p, take: [{one}, {other}]}}", f"b: {{use: p, take: [{one}, {one}]}}", "c: {use: p}"]
+    (folder / "new.yaml").write_text(document(lines, {"p": "pack: p"}))
+    with compose(folder / "new.yaml") as composed:
+        blocks = composed.linked.network.architecture.blocks
+    assert sorted(blocks) == ["B0", "B1", "B2", "B3", "p", "p_2", "p_3"]
+
+
 def test_one_pack_imported_by_many_names_is_read_once(folder: Path) -> None:
     packed(folder / "p.modelpack", [f"a{number}: {LINEAR}" for number in range(300)])
     imports = {f"p{number}": "pack: p.modelpack" for number in range(256)}
