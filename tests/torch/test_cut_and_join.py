@@ -41,10 +41,7 @@ layers:
 """Its sizes have other names behind a cut."""
 
 
-@settings(
-    max_examples=settings().max_examples // 4,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
-)
+@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(networks(TYPES), st.integers(0, 10))
 @example(FOLDED, 0)
 @example(FOLDED, 1)
