@@ -26,7 +26,7 @@ from modelpack.pack_writer import SUFFIX, Member, write_members, write_pack
 from modelpack.safetensors_layout import Part, TensorData
 from modelpack.strict_json import refuse
 from modelpack.weights import LazyTensor, WeightFile, Weights, open_weights
-from modelpack.window import CHUNK, Window
+from modelpack.window import Window
 
 __all__ = [
     "SUFFIX",
@@ -91,11 +91,7 @@ def _order(name: str) -> tuple[bool, bool, str]:
 
 
 def _copy(name: str, window: Window) -> Member:
-    def pieces() -> Iterator[bytes]:
-        for start in range(0, window.size, CHUNK):
-            yield window.read(start, min(start + CHUNK, window.size))
-
-    return Member(name, [Part(name, window.size, pieces)])
+    return Member(name, [Part(name, window.size, lambda: window.pieces(0, window.size))])
 
 
 def _silent(_: str, __: int, ___: int) -> None:

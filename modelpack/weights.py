@@ -79,6 +79,10 @@ class LazyTensor(NamedTuple):
         """The tensor's bytes in pieces, each overwritten when the next is asked for."""
         return self.window.chunks(self.info.start, self.info.stop)
 
+    def pieces(self) -> Iterator[bytes]:
+        """The tensor's bytes in pieces of their own, for who writes them."""
+        return self.window.pieces(self.info.start, self.info.stop)
+
     def numpy(self) -> numpy.ndarray[Any, Any]:
         """The tensor as a new array. bfloat16 and the float8s need the package `ml_dtypes`; never another
         dtype instead.

@@ -1,7 +1,7 @@
 """A span of a file: read by position, or brought to memory. What a pack's file is, whether on its own or inside an
 archive, on this machine or elsewhere.
 
-    Window(LocalFile(file), 0, size, name)       .read(start, stop) .read_into(start, buffer) .chunks(…) .views(…)
+    Window(LocalFile(file), 0, size, name)       .read(start, stop) .read_into(start, buffer) .chunks(…) .pieces(…) .views(…)
 
 Positions count from the beginning of the span. Reading never moves a file's offset, so threads may share a window.
 """
@@ -140,6 +140,11 @@ class Window:
             self.read_into(start, piece)
             yield piece
             start += len(piece)
+
+    def pieces(self, start: int, stop: int) -> Iterator[bytes]:
+        """As `chunks`, each of its own: what is written is digested beside, when others may have been asked for already."""
+        for at in range(start, stop, CHUNK):
+            yield self.read(at, min(at + CHUNK, stop))
 
     def views(self, spans: Sequence[tuple[int, int]]) -> list[memoryview]:
         """Each span as writable memory of this process: mapped where the file is here (see `LocalFile.views`), else

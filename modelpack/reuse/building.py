@@ -106,7 +106,7 @@ def write_part(
 
 def _taken(part: Part) -> Iterator[TensorData]:
     for name, tensor in part.tensors.items():
-        yield TensorData(name, tensor.dtype, tensor.shape, tensor.chunks)
+        yield TensorData(name, tensor.dtype, tensor.shape, tensor.pieces)
 
 
 def _differing(manifest: Manifest, expected: Mapping[str, str]) -> Iterator[Problem]:
