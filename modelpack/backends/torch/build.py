@@ -18,7 +18,6 @@ from modelpack.backends.torch.prototypes import Prototypes, give
 from modelpack.backends.torch.rows import ModuleRow, Row
 from modelpack.backends.torch.run import BlockModule, Container, block_class
 from modelpack.errors import BuildError, Problem
-from modelpack.layers import Layer
 from modelpack.network import Again, Body, Child, Leaf, Network, Step
 
 __all__ = ["build"]
@@ -110,15 +109,16 @@ class _Builder:
         if isinstance(step.does, Again):
             return None
         row = row_of(step.does.train, self._rows, step.name)
-        return self._layer(step.does.train, row, prefix) if isinstance(row, ModuleRow) else None
+        return self._layer(step.does, row, prefix) if isinstance(row, ModuleRow) else None
 
-    def _layer(self, layer: Layer, row: ModuleRow, prefix: str) -> nn.Module:
+    def _layer(self, leaf: Leaf, row: ModuleRow, prefix: str) -> nn.Module:
+        layer = leaf.train
         key = repr(layer)  # not the layer: 0.0 and -0.0 are equal
         known = self._layers.another(key, prefix)
         if known is not None:
             return known
         module = make(layer, row)
-        _check_tensors(module, layer, prefix)
+        _check_tensors(module, leaf, prefix)
         give(module, self._tensors, prefix)
         return self._layers.add(key, module)
 
@@ -204,15 +204,15 @@ def _makes_module(step: Step, rows: Mapping[str, Row]) -> bool:
     return isinstance(step.does, Child)
 
 
-def _check_tensors(module: nn.Module, layer: Layer, prefix: str) -> None:
-    """The module that was made for `layer` has the tensors that the layer's type declares, no others."""
+def _check_tensors(module: nn.Module, leaf: Leaf, prefix: str) -> None:
+    """The module that was made for `leaf` has the tensors that the layer's type declares, no others."""
     found = dict(_facts(module, ""))
-    declared = {each.name: (each.shape, to_torch(each.dtype), each.is_parameter) for each in layer.tensors()}
+    declared = {each.name: (each.shape, to_torch(each.dtype), each.is_parameter) for each in leaf.tensors}
     if found != declared:
         names = sorted(
             name for name in found.keys() | declared.keys() if found.get(name) != declared.get(name)
         )
-        message = f"{layer.type.name} declares other tensors than torch's module has: {', '.join(names)}"
+        message = f"{leaf.train.type.name} declares other tensors than torch's module has: {', '.join(names)}"
         raise BuildError(Problem("MP721", message, path=prefix.rstrip(".")))
 
 
