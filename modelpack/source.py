@@ -59,12 +59,12 @@ class Limits:
     """The most that a text may hold; each has an error of its own.
 
     `bytes` counts UTF-8; `nodes` are keys, scalars, sequences and mappings together; `scalar` and `key` count
-    the characters of a value and of a key. The defaults allow some 25,000 lines of layers, and keep the worst
+    the characters of a value and of a key. The defaults allow some 20,000 lines of layers, and keep the worst
     text below 100 MB of memory; for a longer text that is trusted, give larger ones.
     """
 
     bytes: int = 8 << 20
-    nodes: int = 300_000
+    nodes: int = 250_000
     depth: int = 64
     scalar: int = 1 << 20
     key: int = 256

@@ -98,7 +98,7 @@ class _Linker:
         self._flat: dict[str, Network] = {}
         """imports, laid flat at their top level: what parts are cut out of"""
         self._spent = 0.0
-        self._most = budget.inferences // 2 + 4 * sum(
+        self._most = budget.inferences // 4 + 4 * sum(
             _written(each)
             for each in (architecture, *(donor.network.architecture for donor in self._donors.values()))
         )
