@@ -5,15 +5,18 @@ python -m benchmarks.zoo.saving library/name folder      -> net.modelpack, expec
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import json
 import signal
 import sys
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import torch
 from torch import nn
@@ -108,6 +111,24 @@ def expected(case: Case, model: nn.Module) -> dict[str, Any]:
     return found
 
 
+@contextmanager
+def capture_timed(told: dict[str, Any]) -> Iterator[None]:
+    """Note what `save` spends on capture: both modes followed and folded, as often as it takes; not proving and writing."""
+    module = importlib.import_module("modelpack.backends.torch.save")
+    capture = module.capture
+    told["capture"] = 0.0
+
+    def timed(*args: Any, **kwargs: Any) -> Any:
+        start = time.perf_counter()
+        try:
+            return capture(*args, **kwargs)
+        finally:
+            told["capture"] += time.perf_counter() - start
+
+    with mock.patch.object(module, "capture", timed):
+        yield
+
+
 def main(name: str, folder: Path) -> None:
     case = ZOO[name]
     model = made(case)
@@ -120,7 +141,7 @@ def main(name: str, folder: Path) -> None:
     told["export"] = export_seconds(model, args, dict(kwargs))
     model.train()
     start = time.perf_counter()
-    with warnings.catch_warnings(record=True) as caught:
+    with warnings.catch_warnings(record=True) as caught, capture_timed(told):
         warnings.simplefilter("always", modelpack.CaptureWarning)
         try:
             modelpack.save(model, folder / "net.modelpack", args, kwargs, samples=True)
