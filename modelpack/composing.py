@@ -77,15 +77,17 @@ def compose(
     types: Mapping[str, LayerType] = BUILTIN,
     budget: Budget = DEFAULT_BUDGET,
     locked: Mapping[str, Pin] | None = None,
+    text: bytes | None = None,
 ) -> Composition:
     """The network of the architecture file at `path`, its imports resolved: paths count from the file's folder, and
     `resolvers` are asked for what has a scheme. `locked`: what each import must be, besides what the file itself says.
+    `text`: what the file holds, where that is known, or not saved yet.
 
     Raises:
         ArchitectureError: 1xx to 3xx, and of parts MP340 to MP345. PackError: a pack isn't there or isn't sound; MP346, MP590.
     """
     path = Path(path)
-    architecture = reader.read(_text(path), str(path), types)
+    architecture = reader.read(_text(path) if text is None else text, str(path), types)
     with ExitStack() as stack:
         family = opened.Family(budget)
         stack.callback(family.close)

@@ -1,0 +1,93 @@
+"""Text -> the codes that its comments silence, by line: `fc: {Linear: …}  # modelpack: ignore[MP303, MP8]`."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping
+from math import inf
+from typing import Any
+
+import yaml
+from yaml._yaml import CParser
+
+from modelpack.characters import checked_utf8
+from modelpack.errors import ArchitectureError
+from modelpack.source import DEFAULT_LIMITS
+
+__all__ = ["LINE_BREAK", "ignored_codes"]
+
+LINE_BREAK = re.compile("\r\n|\r|\n")
+"""What ends a line for libyaml, of the characters that a text may hold."""
+
+_MARK = "modelpack: ignore["
+_COMMENT = re.compile(r"#\s*modelpack: ignore\[([^\]]*)\]")
+_CODE = re.compile(r"MP[0-9]{1,3}")
+_HASH = re.compile(r"(?:^|(?<=[ \t]))#")
+
+_Spans = dict[int, list[tuple[int, float]]]
+"""Line -> from which column to which, counted from 0, there are keys and values."""
+
+
+def ignored_codes(text: bytes) -> Mapping[int, tuple[str, ...]]:
+    """Line -> the codes, or beginnings of codes, that comments on it tell `check` to pass over there.
+
+    libyaml tells of no comments: what looks like one counts unless it lies inside of a key or a value. In a text that isn't YAML
+    the comments before the mistake count.
+    """
+    if _MARK.encode() not in text:
+        return {}
+    try:
+        data = checked_utf8(text, "", DEFAULT_LIMITS.bytes)
+    except ArchitectureError:
+        return {}
+    lines = enumerate(LINE_BREAK.split(data.decode()), 1)
+    marked = {number: line for number, line in lines if _MARK in line}
+    spans: _Spans = {}
+    last = _fill(spans, data, sorted(marked))
+    found = {
+        number: tuple(_codes(line, spans.get(number, [])))
+        for number, line in marked.items()
+        if last is None or number < last
+    }
+    return {number: codes for number, codes in found.items() if codes}
+
+
+def _codes(line: str, values: list[tuple[int, float]]) -> Iterator[str]:
+    """What the comment of a line says, if it has one: all behind the first `#` that follows a space and is in no value."""
+    for mark in _HASH.finditer(line):
+        if not any(start <= mark.start() < end for start, end in values):
+            for comment in _COMMENT.finditer(line, mark.start()):
+                yield from _CODE.findall(comment[1])
+            return
+
+
+def _fill(spans: _Spans, data: bytes, wanted: list[int]) -> int | None:
+    """Note in `spans` where there are keys and values on the lines `wanted`; returns the line where this ended early, if so."""
+    depth = count = line = 0
+    event: Any
+    try:
+        for event in iter(CParser(data).get_event, None):
+            line = event.start_mark.line + 1
+            count += 1
+            # The same bounds as the reader's, which has said so: what is deep costs libyaml more than its length.
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > DEFAULT_LIMITS.depth or count > 2 * DEFAULT_LIMITS.nodes:
+                return line
+            if isinstance(event, yaml.ScalarEvent):
+                _note(spans, event, wanted)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
+        return mark.line + 1 if mark else line
+    return None
+
+
+def _note(spans: _Spans, event: Any, wanted: list[int]) -> None:
+    first, last = event.start_mark, event.end_mark
+    block = event.style in ("|", ">")
+    for number in wanted[bisect_left(wanted, first.line + 1) : bisect_right(wanted, last.line + 1)]:
+        start = first.column if number == first.line + 1 else 0
+        end = last.column if number == last.line + 1 else inf
+        if block and number == first.line + 1:
+            end = start + 1  # behind `|` there is nothing but a comment
+        spans.setdefault(number, []).append((start, end))
