@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 
 from modelpack.dims import Dim, may_equal
 from modelpack.layers.base import Layer, aten, example, operation, setting
@@ -11,7 +12,7 @@ from modelpack.layers.kinds import Text
 from modelpack.layers.rules import COMPLEX, FLOATS, one_dtype
 from modelpack.tensors import Mismatch, TensorSpec, broadcast
 
-__all__ = ["Einsum"]
+__all__ = ["Einsum", "axes_of"]
 
 _TERM = re.compile(r"([A-Za-z]*)(\.\.\.)?([A-Za-z]*)")
 
@@ -48,10 +49,7 @@ class Einsum(Layer):
         for term, x in zip(inputs, tensors, strict=True):
             fronts.append(_name_axes(term, x, sizes, self.equation))
         front = broadcast(fronts)
-        if output is None:
-            counts = Counter(letter for term in inputs for letter in term.replace("...", ""))
-            output = "..." + "".join(sorted(letter for letter, count in counts.items() if count == 1))
-        before, dots, after = _split(output, self.equation)
+        before, dots, after = _split(_result(inputs, output), self.equation)
         letters = before + after
         for letter in letters:
             if letter not in sizes or letters.count(letter) > 1:
@@ -68,6 +66,29 @@ def _parse(equation: str) -> tuple[list[str], str | None]:
     text = equation.replace(" ", "")
     left, arrow, right = text.partition("->")
     return left.split(","), right if arrow else None
+
+
+def _result(inputs: list[str], output: str | None) -> str:
+    """The term of the result, the letters that stand once if it isn't told."""
+    if output is not None:
+        return output
+    counts = Counter(letter for term in inputs for letter in term.replace("...", ""))
+    return "..." + "".join(sorted(letter for letter, count in counts.items() if count == 1))
+
+
+def axes_of(
+    equation: str, inputs: Sequence[TensorSpec]
+) -> tuple[list[tuple[str | int, ...]], frozenset[str | int]]:
+    """The names of each input's axes and those that the result has: letters, and numbers from the last on for those of dots."""
+    terms, output = _parse(equation)
+    named: list[tuple[str | int, ...]] = []
+    for term, x in zip(terms, inputs, strict=True):
+        before, dots, after = _split(term, equation)
+        front = range(x.rank - len(before) - len(after), 0, -1) if dots else ()
+        named.append((*before, *front, *after))
+    before, dots, after = _split(_result(terms, output), equation)
+    front = {axis for term in named for axis in term if isinstance(axis, int)} if dots else ()
+    return named, frozenset((*before, *front, *after))
 
 
 def _split(term: str, equation: str) -> tuple[str, bool, str]:
