@@ -1,32 +1,99 @@
-"""The cases: architectures with exactly what the checker says of them."""
+"""The cases: what is refused, with exactly what is said of it, and the same thing mended.
+
+A case of any kind is two functions: one does what is wrong, the other the same with the smallest edit that mends it. What is said
+of the wrong one stands in two files, `.txt` as a terminal shows it and `.json` as machines read it.
+
+- documents: `invalid/*.yaml`, mended in `corrected/` under the same name;
+- packs, weight files, archives, locks and servers: `pack_cases.py`;
+- capture, building and running: `tests/torch/call_cases.py`.
+"""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from modelpack import api
 from modelpack.checker import check_text
 from modelpack.difference import Side, compare
-from modelpack.errors import ModelpackError
+from modelpack.errors import ModelpackError, Problem
 
 HERE = Path(__file__).parent
 INVALID = HERE / "invalid"
+CORRECTED = HERE / "corrected"
 VALID = HERE / "valid"
 DIFF = HERE / "diff"
 """Two commits of an architecture each, with what `diff` says of them."""
 PACKS = HERE / "packs"
 """What cases import: directories with an architecture and no weights."""
 
+Act = Callable[[Path], object]
+"""Does something in a fresh folder, and raises where that is refused."""
 
-def told(case: Path) -> str:
-    """The problems of a case as text, a line each and a line for each hint; empty where it has none."""
-    text = case.read_bytes()
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """`told` is the path of both expected outputs, less its suffix."""
+
+    told: Path
+    wrong: Act
+    mended: Act
+
+    def __str__(self) -> str:
+        return self.told.name
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is said, in both formats; paths of this machine are left out."""
+
+    text: str
+    json: str
+
+
+def documents() -> list[Case]:
+    return [
+        Case(path.with_suffix(""), checking(path), checking(CORRECTED / path.name))
+        for path in sorted(INVALID.glob("*.yaml"))
+    ]
+
+
+def checking(path: Path) -> Act:
+    return lambda folder: api.check(path)
+
+
+def problems_of(act: Act, folder: Path) -> tuple[Problem, ...]:
+    """What is wrong with it; nothing where it isn't refused."""
     try:
-        # Only what imports packs is read from where it is: paths count from there.
-        api.check(case) if b"imports:" in text else check_text(text, case.name)
+        act(folder)
     except ModelpackError as error:
-        return f"{error}\n".replace(str(case), case.name).replace(str(HERE), "cases")
-    return ""
+        return error.problems
+    return ()
+
+
+def told(problems: tuple[Problem, ...], folder: Path) -> Told:
+    """`folder` is where the case lies."""
+    text = "".join(f"{problem}\n" for problem in problems)
+    document = json.dumps([asdict(problem) for problem in problems], indent=2) + "\n"
+    return Told(_anywhere(text, folder), _anywhere(document, folder))
+
+
+def _anywhere(text: str, folder: Path) -> str:
+    for known, name in (
+        (f"{folder}/", ""),
+        (str(folder), "folder"),
+        (f"{INVALID}/", ""),
+        (str(HERE), "cases"),
+    ):
+        text = text.replace(known, name)
+    return text
+
+
+def expected(case: Case) -> Told:
+    text, document = (case.told.with_suffix(suffix).read_text("utf-8") for suffix in (".txt", ".json"))
+    return Told(text, document)
 
 
 def difference(case: Path) -> str:
