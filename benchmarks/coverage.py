@@ -34,7 +34,7 @@ __all__ = ["QUESTIONS", "Told", "answers", "saved"]
 
 _SECONDS, _BYTES = 600, 12_000_000_000
 
-QUESTIONS = ("example", "batch", "size", "names", "train", "buffers", "steps")
+QUESTIONS = ("example", "batch", "size", "shapes", "names", "train", "buffers", "steps")
 """What is asked of every network; `size` only where it takes several, the last three only where it can be trained."""
 
 _ANSWERS = {
@@ -184,6 +184,11 @@ def _table(all_told: Iterable[Told]) -> str:
             "silently wrong at another size",
             str(sum("differs" in str(each.get("size")) for each in told)),
             "0",
+        ),
+        (
+            "every step's shape as inferred, at all sizes",
+            _share(saved, lambda each: _yes(each, "shapes")),
+            "100 %",
         ),
         ("names of parameters and buffers kept", _share(saved, lambda each: _yes(each, "names")), "100 %"),
         ("train mode equal", _share(trained, lambda each: _yes(each, "train", "buffers")), ">= 90 %"),

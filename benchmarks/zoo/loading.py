@@ -41,6 +41,9 @@ from benchmarks.zoo.observe import (  # noqa: E402
     train_steps,
     trained_outputs,
 )
+from benchmarks.zoo.shapes import Seen, observed  # noqa: E402
+from modelpack.backends.torch.load import load_opened  # noqa: E402
+from modelpack.network import Network  # noqa: E402
 
 
 def compared(
@@ -73,9 +76,34 @@ def _run(module: nn.Module, run: dict[str, Any], equal: Callable[[Any, Any], boo
     return equal(outputs, run["outputs"]) or "differs"
 
 
+def shapes_of(network: Network, module: nn.Module, runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Whether every step gives the shape and dtype that the checker inferred, at all sizes that the network takes and in both
+    modes, and how much was compared."""
+    found: list[Seen] = []
+    modes = [mode == "train" for mode in ("eval", "train") if mode in network.architecture.modes]
+    for training in modes:
+        module.train(training)
+        # In training a batch norm refuses what has one value to a channel, whatever its shape: the example will do.
+        for run in runs[:1] if training else runs:
+            try:
+                with torch.no_grad():
+                    found.append(observed(network, module, run["args"], run["kwargs"]))
+            except modelpack.BuildError as error:
+                if error.problems[0].code != "MP702":  # sizes that it says it doesn't take
+                    raise
+    wrong = [each for seen in found for each in seen.wrong]
+    return {
+        "shapes": True if found and not wrong else "; ".join(wrong[:3]) or "nothing ran",
+        "seen": {"runs": len(found), "steps": sum(seen.steps for seen in found)},
+    }
+
+
 def main(folder: Path) -> None:
-    module = modelpack.load(folder / "net.modelpack")
-    told = compared(module, torch.load(folder / "expected.pt"))
+    expected = torch.load(folder / "expected.pt")
+    with modelpack.open(folder / "net.modelpack") as opened:
+        module = load_opened(opened)
+        told = compared(module, expected)
+        told |= shapes_of(opened.network, module, expected["runs"])
     told["strangers"] = sorted(name for name in sys.modules if name.startswith(_LIBRARIES))
     (folder / "loading.json").write_text(json.dumps(told))
 
