@@ -71,31 +71,54 @@ class Costs:
     _count: _Count
 
     def rows(self) -> Iterator[CostRow]:
-        """A row for each step, a block before what is in it, as `Summary.rows`; made as they are asked for, a network may have many."""
+        """A row for each step, a block before what is in it, as `Summary.rows`; made one by one, there may be many."""
         return self._count.rows(self.network.main, "", 0)
 
 
 def costs(network: Network, sizes: Mapping[str, int] | None = None, *, mode: str | None = None) -> Costs:
-    """What `network` takes where its free dimensions have these `sizes`; those not given are 1, or the smallest power of two
-    at which it can be run. `mode` is `train` or `eval`; None: `eval` if the network may run in it.
+    """What `network` takes where its free dimensions have these `sizes`; those not given are 1, or larger
+    where it can't be run so. `mode` is `train` or `eval`; None: `eval` if the network may run in it.
 
     Raises:
         BuildError: MP220 a size is given for something that is no dimension of the inputs; MP702 a size is no positive
             integer, breaks a requirement, or leaves a layer without a result.
     """
-    given = {} if sizes is None else dict(sizes)
+    given: Mapping[str, int] = {} if sizes is None else sizes
     dimensions = free_dimensions(network)
     raise_if_any(_wrong(given, dimensions), BuildError)
     modes = network.architecture.modes
     chosen = mode or ("eval" if "eval" in modes else modes[0])
-    for exponent in range(_TRIES):
-        bound = {name: given.get(name, 2**exponent) for name in dimensions}
+    bound = {name: given.get(name, 1) for name in dimensions}
+    free = [name for name in dimensions if name not in given]
+    for attempt in range(_ATTEMPTS if free else 0):
+        _meet_requirements(network, bound, frozenset(free))
         try:
             return _costs(network, bound, chosen)
-        except BuildError as error:
-            if exponent == _TRIES - 1 or given.keys() >= set(dimensions):
-                raise error
-    raise AssertionError("the last try returns or raises")
+        except BuildError:
+            bound |= dict.fromkeys(free, 2 << attempt)
+    return _costs(network, bound, chosen)
+
+
+_ATTEMPTS = 9
+"""With 1, 2, 4, … for sizes that nobody gave: a network may need images of some size."""
+_TRIED = (*range(2, 65), 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 512, 1024)
+_MOST_TRIES = 500
+
+
+def _meet_requirements(network: Network, bound: dict[str, int], free: frozenset[str]) -> None:
+    """Enlarge free sizes until what is required holds, as far as a few hundred tries tell."""
+    tries = 0
+    for each in network.architecture.requires[:_MOST_TRIES]:
+        mine = each.names & free
+        if not mine or each.holds(bound):
+            continue
+        for size in _TRIED:
+            tries += 1
+            if tries > _MOST_TRIES:
+                return
+            if each.holds({**bound, **dict.fromkeys(mine, size)}):
+                bound |= dict.fromkeys(mine, size)
+                break
 
 
 def _costs(network: Network, bound: Mapping[str, int], mode: str) -> Costs:
@@ -137,10 +160,6 @@ def _broken(network: Network, bound: Mapping[str, int]) -> Iterator[Problem]:
             yield Problem(
                 "MP702", f"the network requires {each}, but {told}", path="inputs", hint="give other sizes"
             )
-
-
-_TRIES = 10
-"""Of 1, 2, 4, … for sizes that nobody gave: a network may need images of some size."""
 
 
 class _Count:
@@ -219,11 +238,11 @@ class _Count:
             try:
                 known = evaluate(dim, self._sizes)
             except (ZeroDivisionError, TooComplex):
-                known = -1
-            if known < 0:
+                known = 0
+            if known < 1:
                 told = ", ".join(f"{name}={self._sizes[name]}" for name in sorted(symbols(dim)))
                 hint = "give other sizes"
-                message = f"at {told} there is no result: {dim} isn't a size"
+                message = f"at {told} it has no result: {dim} would be {known or 'no size'}"
                 raise BuildError(Problem("MP702", message, path=step.name, hint=hint))
             self._dims[dim] = known
         return known

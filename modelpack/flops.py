@@ -16,7 +16,7 @@ from modelpack.layers.base import Layer
 from modelpack.layers.contraction import axes_of
 from modelpack.tensors import TensorSpec
 
-__all__ = ["flops", "shares_memory"]
+__all__ = ["PRODUCTS", "flops", "shares_memory"]
 
 _Inputs = Sequence[TensorSpec | None]
 _Outputs = Sequence[TensorSpec]
@@ -41,7 +41,7 @@ def flops(layer: Layer, inputs: _Inputs, outputs: _Outputs, *, training: bool) -
 
     Source: for products torch.utils.flop_counter (PyTorch 2.13).
     """
-    count = _PRODUCTS.get(layer.type.name)
+    count = PRODUCTS.get(layer.type.name)
     if count is not None:
         return count(layer, inputs, outputs)
     return 0 if _is_view(layer, training) else _elements(outputs)
@@ -273,7 +273,7 @@ _MATRICES = {"rnn_tanh_cell": _CELL, "rnn_relu_cell": _CELL, "gru_cell": _CELL, 
 """Where they are, of cells, whose states have two axes as well."""
 
 
-_PRODUCTS: Mapping[str, Callable[[Any, _Inputs, _Outputs], int]] = {
+PRODUCTS: Mapping[str, Callable[[Any, _Inputs, _Outputs], int]] = {
     "Linear": _linear,
     "Bilinear": _bilinear,
     **{f"Conv{n}d": _convolution for n in (1, 2, 3)},
