@@ -14,7 +14,7 @@ from modelpack.node_reader import same
 from modelpack.tensors import TensorSpec
 from modelpack.writer import write
 
-__all__ = ["example_architecture", "layer_reference"]
+__all__ = ["default_text", "example_architecture", "layer_reference", "signature"]
 
 _HEAD = """\
 # Layer types and operations
@@ -58,7 +58,7 @@ def layer_reference(families: Iterable[ModuleType], types: Iterable[LayerType]) 
 def _entry(kind: LayerType) -> Iterator[str]:
     yield f"### `{kind.name}`"
     yield ""
-    yield _signature(kind)
+    yield signature(kind)
     yield ""
     yield from kind.doc.replace("``", "`").splitlines()
     yield ""
@@ -73,7 +73,8 @@ def _entry(kind: LayerType) -> Iterator[str]:
         yield from _example(kind, example, whole=at == 0)
 
 
-def _signature(kind: LayerType) -> str:
+def signature(kind: LayerType) -> str:
+    """What it takes and gives, in Markdown; a port that may be left out in brackets, one for any number with a star."""
     ports = [
         f"*{port.name}" if port.variadic else port.name if port.required else f"[{port.name}]"
         for port in kind.ports
@@ -83,14 +84,15 @@ def _signature(kind: LayerType) -> str:
     return f"{takes}; gives {', '.join(many) or 'one tensor'}"
 
 
-def _setting_row(setting: Setting) -> str:
+def default_text(setting: Setting) -> str:
+    """What a setting is where it isn't given, in Markdown."""
     if setting.required:
-        default = "must be given"
-    elif setting.default is PARAMETER_DTYPE:
-        default = "the architecture's"
-    else:
-        default = f"`{show(setting.default)}`"
-    cells = (f"`{setting.name}`", setting.kind.describe(), default, setting.doc)
+        return "must be given"
+    return "the architecture's" if setting.default is PARAMETER_DTYPE else f"`{show(setting.default)}`"
+
+
+def _setting_row(setting: Setting) -> str:
+    cells = (f"`{setting.name}`", setting.kind.describe(), default_text(setting), setting.doc)
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
