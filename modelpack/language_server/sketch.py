@@ -22,9 +22,7 @@ def sketch(text: str) -> Value | None:
     return _Sketcher(text).document() if len(text) <= _MOST_CHARACTERS else None
 
 
-_SKIP = re.compile(
-    r"(?:[ \t]+|\r\n?|\n|(?<![^\s,\[\]{}])#[^\r\n]*|(?<![^\r\n])(?:---|\.\.\.)(?=\s|\Z))+"
-)
+_SKIP = re.compile(r"(?:[ \t]+|\r\n?|\n|(?<![^\s,\[\]{}])#[^\r\n]*|(?<![^\r\n])(?:---|\.\.\.)(?=\s|\Z))+")
 _REST_OF_LINE = re.compile(r"[^\r\n]*")
 _BLANK_REST = re.compile(r"[ \t]*(?:(?<=[ \t:-])#[^\r\n]*)?(?=[\r\n]|\Z)")
 _COLON = re.compile(r"[ \t]*:(?=\s|\Z)")
