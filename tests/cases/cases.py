@@ -4,14 +4,15 @@ A case of any kind is two functions: one does what is wrong, the other the same 
 of the wrong one stands in two files, `.txt` as a terminal shows it and `.json` as machines read it.
 
 - documents: `invalid/*.yaml`, mended in `corrected/` under the same name;
-- packs, weight files, archives, locks and servers: `pack_cases.py`;
+- packs, weight files and archives, joined parts: `pack_cases.py`; servers and locks: `server_cases.py`;
 - capture, building and running: `tests/torch/call_cases.py`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,6 +24,8 @@ from modelpack.errors import ModelpackError, Problem
 HERE = Path(__file__).parent
 INVALID = HERE / "invalid"
 CORRECTED = HERE / "corrected"
+TOLD = HERE / "told"
+"""What is said of the cases that aren't documents."""
 VALID = HERE / "valid"
 DIFF = HERE / "diff"
 """Two commits of an architecture each, with what `diff` says of them."""
@@ -31,6 +34,9 @@ PACKS = HERE / "packs"
 
 Act = Callable[[Path], object]
 """Does something in a fresh folder, and raises where that is refused."""
+
+Pair = tuple[Act, Act]
+"""What is wrong, and the same mended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,11 @@ def documents() -> list[Case]:
     ]
 
 
+def table(name: str, pairs: Mapping[str, Pair]) -> list[Case]:
+    """The cases of a table; what they are told lies in `told/<name>`."""
+    return [Case(TOLD / name / each, *pair) for each, pair in pairs.items()]
+
+
 def checking(path: Path) -> Act:
     return lambda folder: api.check(path)
 
@@ -76,11 +87,12 @@ def problems_of(act: Act, folder: Path) -> tuple[Problem, ...]:
 def told(problems: tuple[Problem, ...], folder: Path) -> Told:
     """`folder` is where the case lies."""
     text = "".join(f"{problem}\n" for problem in problems)
-    document = json.dumps([asdict(problem) for problem in problems], indent=2) + "\n"
+    document = json.dumps([asdict(problem) for problem in problems], indent=2, ensure_ascii=False) + "\n"
     return Told(_anywhere(text, folder), _anywhere(document, folder))
 
 
 def _anywhere(text: str, folder: Path) -> str:
+    """Without what is elsewhere on another machine, and without lines of tests, which move."""
     for known, name in (
         (f"{folder}/", ""),
         (str(folder), "folder"),
@@ -88,7 +100,7 @@ def _anywhere(text: str, folder: Path) -> str:
         (str(HERE), "cases"),
     ):
         text = text.replace(known, name)
-    return text
+    return re.sub(r"(\w+\.py):\d+", r"\1:…", text)
 
 
 def expected(case: Case) -> Told:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
-from tests.cases.cases import DIFF, Case, difference, documents, problems_of, told
+from tests.cases.cases import DIFF, Case, difference, problems_of, table, told
+from tests.cases.every import every_case
 
 
 def write(case: Case) -> None:
@@ -18,7 +20,11 @@ def write(case: Case) -> None:
 
 
 if __name__ == "__main__":
-    cases = documents()
+    cases = every_case()
+    if find_spec("torch"):
+        from tests.torch.call_cases import CALL_CASES
+
+        cases += table("torch", CALL_CASES)
     for case in cases:
         write(case)
     for case in sorted(DIFF.iterdir()):

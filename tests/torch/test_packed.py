@@ -134,14 +134,6 @@ class Does(nn.Module):
         return self.does(self, x, packed)
 
 
-def pads_to_the_longest(self, x, packed):
-    return rnn.pad_packed_sequence(self.rnn(packed)[0], batch_first=True)[0]
-
-
-def pads_with_ones(self, x, packed):
-    return rnn.pad_packed_sequence(self.rnn(packed)[0], True, 1.0, x.shape[1])[0]
-
-
 def pads_what_was_not_run(self, x, packed):
     return rnn.pad_packed_sequence(packed, True, total_length=x.shape[1])[0]
 
@@ -155,8 +147,6 @@ def returns_it(self, x, packed):
 
 
 REFUSED = [
-    (pads_to_the_longest, "MP615", "total_length=x.shape[1]"),
-    (pads_with_ones, "MP613", "pads with 1.0"),
     (pads_what_was_not_run, "MP615", "no recurrent layer"),
     (uses_its_data, "MP615", "uses 'data' of a packed sequence"),
     (returns_it, "MP615", "gives a packed sequence"),
