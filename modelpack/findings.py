@@ -39,3 +39,5 @@ class Report:
     """in order of place"""
     summary: str | None = None
     """how large the network is (`21 steps, 61,706 parameters`), where it is sound"""
+    silenced: int = 0
+    """how many more there are that settings or a baseline pass over"""

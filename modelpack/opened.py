@@ -112,7 +112,7 @@ class OpenPack:
         Raises:
             ArchitectureError: 1xx and 2xx.
         """
-        return reader.read(self.pack.architecture, self._name, self.types)
+        return reader.read(self.pack.architecture, self.text_name, self.types)
 
     @cached_property
     def network(self) -> Network:
@@ -191,7 +191,7 @@ class OpenPack:
             _beside(self.pack.where, name, wanted) if where is None else where, self.depth + 1, self.types
         )
         # Before anything in it is followed: so no pack can lead to itself.
-        hold(name, wanted, {}, opened.digest, self._name)
+        hold(name, wanted, {}, opened.digest, self.text_name)
         return opened.donor
 
     def take(
@@ -227,7 +227,7 @@ class OpenPack:
         return part_of(donor, found.architecture, found.before)
 
     @property
-    def _name(self) -> str:
+    def text_name(self) -> str:
         """What problems call the text."""
         return f"{self.pack.where.rstrip('/')}/{ARCHITECTURE}"
 

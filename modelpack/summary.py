@@ -10,7 +10,7 @@ from modelpack.match import stored_names
 from modelpack.network import Again, Body, Child, Leaf, Network, Specs, Step
 from modelpack.tensors import TensorSpec
 
-__all__ = ["Row", "Summary", "spec_text", "summarize"]
+__all__ = ["Row", "Summary", "size_text", "spec_text", "summarize"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,12 @@ def summarize(network: Network) -> Summary:
         buffers=sum(prod(each.shape) for each in entries if not each.is_parameter),
         bytes=sum((prod(each.shape) * each.dtype.bits + 7) // 8 for each in entries if each.persistent),
     )
+
+
+def size_text(network: Network) -> str:
+    """How large a network is, in a few words: `21 steps, 61,706 parameters`."""
+    parameters = sum(prod(each.shape) for each in stored_names(network).values() if each.is_parameter)
+    return f"{network.main.size} steps, {parameters:,} parameters"
 
 
 def spec_text(specs: Specs) -> str:
