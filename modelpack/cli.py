@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from modelpack.commands.building import build, lock
+from modelpack.commands.check import check
 from modelpack.commands.diff import diff
 from modelpack.commands.parts import extract, graft, merge
 from modelpack.commands.reporting import reporting
-from modelpack.errors import ModelpackError, Problem, printable
 from modelpack.limits import MOST_FIRST_BYTES
 
 if TYPE_CHECKING:
@@ -59,24 +59,6 @@ def root(version: Annotated[bool, typer.Option("--version", help="Print the vers
 
         print(__version__)
         raise typer.Exit
-
-
-@app.command()
-def check(
-    paths: Annotated[list[Path], typer.Argument(help="Architecture files (.yaml) and packs.")],
-    as_json: Json = False,
-) -> None:
-    """Check architectures, and packs with their weights' names, shapes and dtypes; no framework is needed."""
-    results = [(path, *_checked(path)) for path in paths]
-    if as_json:
-        print(json.dumps([_result_document(*result) for result in results], indent=2))
-    else:
-        for path, network, problems in results:
-            sound = network and f"{printable(str(path))}: sound ({_size(network)})"
-            print(sound or "\n".join(map(str, problems)))
-    codes = [problem.code for _, _, problems in results for problem in problems]
-    # Nothing there to check is a slip of whoever called, not a fault of a file.
-    raise typer.Exit(0 if not codes else 2 if "MP501" in codes else 1)
 
 
 @app.command()
@@ -185,34 +167,17 @@ def schema(name: Annotated[SchemaName, typer.Argument(help="Of what.")] = Schema
     sys.stdout.write(schema_text(name.value))
 
 
-for command in (diff, lock, build, extract, merge, graft):
+for command in (check, diff, lock, build, extract, merge, graft):
     app.command()(command)
 
 
 # ---------------------------------------------------------------------------------------------- steps
 
 
-def _checked(path: Path) -> tuple[Network | None, tuple[Problem, ...]]:
-    from modelpack import api
-
-    try:
-        return api.check(path), ()
-    except ModelpackError as error:
-        return None, error.problems
-    except OSError as error:
-        return None, (Problem("MP501", error.strerror or str(error), path=str(path)),)
-
-
-def _result_document(path: Path, network: Network | None, problems: tuple[Problem, ...]) -> dict[str, object]:
-    told = [asdict(problem) for problem in problems]
-    return {"path": str(path), "sound": network is not None, "problems": told}
-
-
 def _size(network: Network) -> str:
-    from modelpack.summary import summarize
+    from modelpack.summary import size_text
 
-    summary = summarize(network)
-    return f"{len(summary.rows)} steps, {summary.parameters:,} parameters"
+    return size_text(network)
 
 
 def _copy(source: Path, target: Path) -> None:

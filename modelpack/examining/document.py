@@ -29,6 +29,8 @@ class Examined:
 
     network: Network | None
     findings: list[Finding]
+    alone: bool
+    """whether the text imports nothing, so that nothing else counts"""
 
 
 def examine_text(text: bytes, file: str, budgets: Budgets = NO_BUDGETS) -> list[Finding]:
@@ -42,13 +44,21 @@ def examine_text(text: bytes, file: str, budgets: Budgets = NO_BUDGETS) -> list[
 def examined_text(text: bytes, file: str, budgets: Budgets = NO_BUDGETS) -> Examined:
     """As `examine_text`, with the network."""
     network: Network | None = None
+    alone = True
     try:
-        network, problems = _network_and_advice(text, file, budgets)
+        draft = read_draft(text, file)
+        alone = not draft.architecture.imports
+        if alone:
+            network = check_draft(draft)
+            problems = advice(Subject(network, budgets=budgets))
+        else:
+            raise_if_any(draft.problems, ArchitectureError)
+            network, problems = _composed(text, file, budgets)
     except ModelpackError as error:
         problems = error.problems
     except OSError as error:  # of a pack that is imported
         problems = (Problem("MP501", error.strerror or str(error), path=error.filename or file),)
-    return Examined(network, findings_of(problems, text, file))
+    return Examined(network, findings_of(problems, text, file), alone)
 
 
 def findings_of(problems: Iterable[Problem], text: bytes, file: str) -> list[Finding]:
@@ -78,12 +88,7 @@ def _located(problems: Iterable[Problem], text: bytes, file: str) -> Iterator[Fi
         yield Finding(problem, severity, shown, end_column(line, place.column))
 
 
-def _network_and_advice(text: bytes, file: str, budgets: Budgets) -> tuple[Network, tuple[Problem, ...]]:
-    draft = read_draft(text, file)
-    if not draft.architecture.imports:
-        network = check_draft(draft)
-        return network, advice(Subject(network, budgets=budgets))
-    raise_if_any(draft.problems, ArchitectureError)
+def _composed(text: bytes, file: str, budgets: Budgets) -> tuple[Network, tuple[Problem, ...]]:
     from modelpack.composing import compose  # only what imports packs pays for it
 
     with compose(Path(file), text=text) as composed:

@@ -50,9 +50,12 @@ def damaged(pack):
 def test_check_tells_place_code_message_and_hint(wrong):
     result = run("check", wrong)
     assert result.exit_code == 1
-    assert (
-        f"{wrong}:7:9: MP201 layers.act: unknown layer type 'Rellu'\n    hint: did you mean 'ReLU'?"
-        in result.stdout
+    assert result.stdout == (
+        f"{wrong}:7:9: MP201 layers.act: unknown layer type 'Rellu'\n"
+        "    7 |   act: {Rellu: {}}\n"
+        "      |         ^^^^^\n"
+        "    hint: did you mean 'ReLU'?\n"
+        "1 error, 0 warnings in 1 file\n"
     )
 
 

@@ -1,0 +1,154 @@
+"""Paths, directories, patterns -> Targets: which files are to be examined, and as what."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from fnmatch import fnmatchcase
+from glob import iglob
+from pathlib import Path
+
+from modelpack.examining.settings import MisuseError
+from modelpack.files import ARCHITECTURE, MANIFEST, is_pack_file
+
+__all__ = ["Kind", "Target", "find_targets"]
+
+_TEXTS = (".yaml", ".yml")
+_PACK = ".modelpack"
+_LOCK = ".lock"
+_OPENING = 64 << 10
+"""of a file are read to see whether it is an architecture"""
+_BEGINS = re.compile(rb"""^(?:---\s+)?\{?[ \t]*["']?modelpack["']?[ \t]*:[ \t]+[^\s#]""", re.MULTILINE)
+_PATTERN = re.compile(r"[*?\[]")
+_PASSED_OVER = frozenset({"__pycache__", "node_modules", "site-packages"})
+
+
+class Kind(Enum):
+    """As what a file is read."""
+
+    ARCHITECTURE = "architecture"
+    PACK = "pack"
+    MANIFEST = "manifest"
+    LOCK = "lock"
+    NOTHING = "nothing"
+    """there is no such file"""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A file or pack to examine; `path` is what it is called in all that is said of it."""
+
+    path: str
+    kind: Kind
+
+
+def find_targets(paths: Sequence[str], exclude: Sequence[str] = (), root: Path | None = None) -> list[Target]:
+    """What `paths` name, in their order, each once, but for what `exclude` fits (patterns of paths from `root`, or of names).
+
+    A file that is named is taken for what its name says, a directory is looked through: for packs, for YAML files with a key
+    `modelpack` at their top, and for the lock files of these. Hidden ones and links to directories are passed over.
+
+    Raises:
+        MisuseError: a pattern that nothing fits.
+    """
+    found: dict[str, Target] = {}
+    for path in paths:
+        for target in _named(path):
+            if not _excluded(target.path, exclude, root):
+                found.setdefault(os.path.normpath(target.path), target)
+    return list(found.values())
+
+
+def _named(path: str) -> Iterator[Target]:
+    if "://" in path:
+        yield Target(path, Kind.PACK)
+    elif os.path.lexists(path):
+        yield from _there(path)
+    elif _PATTERN.search(path):
+        fitting = sorted(iglob(path, recursive=True))
+        if not fitting:
+            raise MisuseError(f"nothing fits '{path}'")
+        for each in fitting:
+            yield from _within(each) if os.path.isdir(each) else _recognised(each)
+    else:
+        yield Target(str(Path(path)), Kind.NOTHING)
+
+
+def _there(path: str) -> Iterator[Target]:
+    """A path that was named, and exists."""
+    shown = str(Path(path))
+    if os.path.isdir(path):
+        yield from _within(shown)
+    else:
+        yield Target(shown, _by_name(os.path.basename(shown)) or Kind.PACK)
+
+
+def _by_name(name: str) -> Kind | None:
+    if name.endswith(_TEXTS):
+        return Kind.ARCHITECTURE
+    if name == MANIFEST:
+        return Kind.MANIFEST
+    return Kind.LOCK if name.endswith(_LOCK) else Kind.PACK if name.endswith(_PACK) else None
+
+
+def _within(folder: str) -> Iterator[Target]:
+    """A directory: a pack, or one to look through."""
+    try:
+        with os.scandir(folder) as listing:
+            entries = sorted(listing, key=lambda each: each.name)
+    except OSError as error:
+        raise MisuseError(f"{folder}: {error.strerror}") from error
+    if _is_pack([each.name for each in entries]):
+        yield Target(folder, Kind.PACK)
+        return
+    for entry in entries:
+        if entry.name.startswith(".") or entry.name in _PASSED_OVER:
+            continue
+        path = entry.name if folder == "." else os.path.join(folder, entry.name)
+        if entry.is_dir(follow_symlinks=False):
+            yield from _within(path)
+        elif entry.is_file():
+            yield from _recognised(path)
+
+
+def _is_pack(names: Iterable[str]) -> bool:
+    """Whether a directory of these files is a pack, be it one with mistakes: two of the files that are together only in packs."""
+    files = {name for name in names if is_pack_file(name)}
+    return len(files) > 1 and bool(files & {ARCHITECTURE, MANIFEST})
+
+
+def _recognised(path: str) -> Iterator[Target]:
+    """A file that nobody named, if it is one of ours."""
+    kind = _by_name(os.path.basename(path))
+    if kind is Kind.PACK or (kind is Kind.ARCHITECTURE and _begins(path)):
+        yield Target(path, kind)
+    elif kind is Kind.LOCK:
+        text = os.path.splitext(path)[0]
+        if any(os.path.isfile(text + suffix) and _begins(text + suffix) for suffix in _TEXTS):
+            yield Target(path, kind)
+
+
+def _begins(path: str) -> bool:
+    """Whether a file says at its top that it is an architecture; one that can't be read is passed over."""
+    try:
+        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        return _BEGINS.search(os.read(number, _OPENING)) is not None
+    except OSError:
+        return False
+    finally:
+        os.close(number)
+
+
+def _excluded(path: str, patterns: Sequence[str], root: Path | None) -> bool:
+    if not patterns:
+        return False
+    relative = Path(os.path.relpath(path, root)).as_posix()
+    parts = relative.split("/")
+    above = ["/".join(parts[: count + 1]) for count in range(len(parts))]
+    return any(fnmatchcase(each, pattern.rstrip("/")) for pattern in patterns for each in (*above, *parts))
