@@ -14,7 +14,7 @@ from enum import Enum, auto
 
 from modelpack import scalars
 
-__all__ = ["KEYS", "Note", "Path", "Tree", "lay_out", "number", "word"]
+__all__ = ["KEYS", "Note", "Path", "Tree", "lay_out", "number", "plain_word", "word"]
 
 Tree = str | list["Tree"] | dict[str, "Tree"]
 """Texts of scalars, nested as the document nests."""
@@ -34,7 +34,7 @@ class Note:
     end: tuple[str, ...] = ()
     """comments behind the last of what is in it"""
     one_line: bool = False
-    """it was on one line, with a comment behind it, which may mean all of it: it stays so, however long"""
+    """it is on one line, `trailing` behind it, which may mean all of it: it stays so, however long"""
 
 
 class _Style(Enum):
@@ -88,13 +88,13 @@ class _Layout:
         """paths at or below which there is a note"""
 
     def document(self, tree: Tree) -> Iterator[str]:
-        if not isinstance(tree, str) and tree:
-            yield from self._entries(tree, (), _Style.BODY)
-            return
         note = self._notes.get((), _NO_NOTE)
         yield from _without_blank(note.before)
-        yield _commented(_flow(tree), note.trailing)
-        yield from note.end
+        if isinstance(tree, str) or not tree:
+            yield _commented(_flow(tree), note.trailing)
+            yield from note.end
+        else:
+            yield from self._entries(tree, (), _Style.BODY)
 
     def _entries(self, tree: Tree, path: Path, style: _Style) -> Iterator[str]:
         for at, (key, item) in enumerate(_items(tree)):
@@ -191,11 +191,26 @@ _WORDS_OF_YAML_1_1 = frozenset({"yes", "no", "on", "off"})
 
 def word(text: str) -> str:
     """A string, in quotes where plain it would be something else, to this reader or to one of YAML 1.1."""
-    if _PLAIN.fullmatch(text) and scalars.resolve(text) == text and text.lower() not in _WORDS_OF_YAML_1_1:
+    if _PLAIN.fullmatch(text) and _is_text(text):
         return text
     if text.isprintable():
         return "'" + text.replace("'", "''") + "'"
     return json.dumps(text, ensure_ascii=False)
+
+
+_HARMLESS = re.compile(
+    r"(?:\.{1,2}/|[0-9]+ ?(?:\*|\+|-|//|%) ?)*[A-Za-z_$(][A-Za-z0-9_$.()*/%+=<>!-]*(?: [A-Za-z0-9_$.()*/%+=<>!-]+)*"
+)
+"""Also paths, and expressions and comparisons with spaces as one likes."""
+
+
+def plain_word(text: str) -> str:
+    """A string that was written without quotes: so it stays, where all readers take it for the same."""
+    return text if _HARMLESS.fullmatch(text) and _is_text(text) else word(text)
+
+
+def _is_text(text: str) -> bool:
+    return scalars.resolve(text) == text and text.lower() not in _WORDS_OF_YAML_1_1
 
 
 def number(value: bool | int | float | None) -> str:
