@@ -19,6 +19,7 @@ import typer
 from modelpack.commands.building import build, lock
 from modelpack.commands.check import check
 from modelpack.commands.diff import diff
+from modelpack.commands.lsp import lsp
 from modelpack.commands.parts import extract, graft, merge
 from modelpack.commands.reporting import reporting
 from modelpack.limits import MOST_FIRST_BYTES
@@ -167,7 +168,7 @@ def schema(name: Annotated[SchemaName, typer.Argument(help="Of what.")] = Schema
     sys.stdout.write(schema_text(name.value))
 
 
-for command in (check, diff, lock, build, extract, merge, graft):
+for command in (check, diff, lock, build, extract, merge, graft, lsp):
     app.command()(command)
 
 

@@ -39,7 +39,7 @@ class Hover:
 
 
 def hover(text: Text, offset: int, network: Callable[[], Network | None]) -> Hover | None:
-    """What is to be said of the place; `network` gives that of the text, or of its last sound state, and is asked only if needed."""
+    """What is to be said of the place. `network` is asked where shapes are: that of the text, or of when it was last sound."""
     told = index(text.text)
     in_comment = _ignored_code(text, offset)
     if in_comment is not None:

@@ -19,7 +19,7 @@ from modelpack.language_server.tree import Mapping, Value, Way, Word, words
 from modelpack.layers import BUILTIN
 from modelpack.layers.kinds import Kind
 
-__all__ = ["Index", "Mention", "Sort", "Symbol", "index", "split_head"]
+__all__ = ["Index", "Mention", "Sort", "Symbol", "index", "index_of", "is_arithmetic", "split_head"]
 
 _LONGEST = 256
 _NAME = re.compile(r"\$?[A-Za-z_][A-Za-z0-9_]*")
@@ -95,7 +95,12 @@ class Index:
 @lru_cache(maxsize=8)
 def index(text: str) -> Index:
     """The index of `text`, which may be broken."""
-    return _Indexer(outline(sketch(text))).index()
+    return index_of(outline(sketch(text)))
+
+
+def index_of(told: Outline) -> Index:
+    """The index of a document whose tree is at hand."""
+    return _Indexer(told).index()
 
 
 class _Indexer:

@@ -1,0 +1,58 @@
+"""A finding -> edits that an editor offers: the name that was meant, or a comment that passes it over."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from modelpack.language_server.navigation import Edit
+from modelpack.language_server.symbols import index
+from modelpack.language_server.texts import Text
+from modelpack.language_server.tree import Word, words
+from modelpack.scalars import resolve
+
+__all__ = ["Action", "actions"]
+
+_MEANT = re.compile(r"did you mean '([^']+)'\?")
+_UNKNOWN = re.compile(r"unknown [a-z A-Z0-9_]+ '([^']+)'")
+_IGNORE = re.compile(r"(#\s*modelpack: ignore\[[^\]]*)\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """An edit with what it does, in a few words."""
+
+    title: str
+    edit: Edit
+    is_preferred: bool
+
+
+def actions(text: Text, code: str, message: str, offset: int) -> Iterator[Action]:
+    """What may be done about the problem `code` at `offset`, as its message and hint say."""
+    unknown, meant = _UNKNOWN.search(message), _MEANT.search(message)
+    if unknown and meant:
+        word = _word(text, unknown[1], offset)
+        if word is not None and isinstance(resolve(meant[1]), str):
+            edit = Edit(word.start, word.end, meant[1])
+            yield Action(f"Write '{meant[1]}' instead of '{unknown[1]}'", edit, is_preferred=True)
+    # A text that can't be read has no lines of which something could be passed over.
+    if not code.startswith("MP1"):
+        yield Action(f"Pass over {code} on this line", _ignoring(text, code, offset), is_preferred=False)
+
+
+def _word(text: Text, name: str, offset: int) -> Word | None:
+    """The first word that says `name` from the problem's place on; the place may be that of the layer around it."""
+    found = (way.word for way in words(index(text.text).outline.root))
+    return next((each for each in found if each.value == name and each.start >= offset), None)
+
+
+def _ignoring(text: Text, code: str, offset: int) -> Edit:
+    number = text.line_of(offset)
+    start, line = text.starts[number], text.line(number)
+    comment = _IGNORE.search(line)
+    if comment is not None:
+        at = start + comment.end(1)
+        return Edit(at, at, f", {code}")
+    end = start + len(line.rstrip())
+    return Edit(end, start + len(line), f"  # modelpack: ignore[{code}]")
