@@ -119,10 +119,10 @@ def check(
 
 def _what(wish: _Wish) -> tuple[Settings, list[Target]]:
     """The settings that hold for the paths, and what they name."""
-    from modelpack.examining.settings import find_settings
+    from modelpack.examining.settings import common_folder, find_settings
     from modelpack.examining.targets import find_targets
 
-    settings = find_settings(_common_folder(wish.paths))
+    settings = find_settings(common_folder(wish.paths))
     settings = replace(
         settings,
         select=wish.select or settings.select,
@@ -225,15 +225,6 @@ def _look(wish: _Wish, seen: State | None) -> tuple[int | None, State]:
         return 2, now
     print(f"watching {len(targets)} files and packs; Ctrl-C ends it", file=sys.stderr)
     return status, now
-
-
-def _common_folder(paths: Sequence[str]) -> Path:
-    """The folder that all `paths` lie in, or are."""
-    here = [os.path.abspath(path) for path in paths if "://" not in path]
-    if not here:
-        return Path.cwd()
-    common = Path(os.path.commonpath(here))
-    return common if common.is_dir() else common.parent
 
 
 def _codes(words: Codes, option: str) -> tuple[str, ...]:

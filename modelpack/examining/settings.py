@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
@@ -15,7 +16,7 @@ from modelpack.findings import Finding, Severity
 if TYPE_CHECKING:
     from modelpack.lint import Budgets
 
-__all__ = ["MisuseError", "Settings", "codes_of", "find_settings", "settled"]
+__all__ = ["MisuseError", "Settings", "codes_of", "common_folder", "find_settings", "settled"]
 
 FILE = "pyproject.toml"
 _MOST_BYTES = 4 << 20
@@ -60,6 +61,15 @@ def find_settings(folder: Path) -> Settings:
         if table is not None:
             return _settings(each / FILE, table)
     return Settings()
+
+
+def common_folder(paths: Iterable[str]) -> Path:
+    """The folder that all `paths` lie in, or are; URLs don't count."""
+    here = [os.path.abspath(path) for path in paths if "://" not in path]
+    if not here:
+        return Path.cwd()
+    common = Path(os.path.commonpath(here))
+    return common if common.is_dir() else common.parent
 
 
 def codes_of(words: Iterable[str]) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ _PACK = ".modelpack"
 _LOCK = ".lock"
 _OPENING = 64 << 10
 """of a file are read to see whether it is an architecture"""
-_BEGINS = re.compile(rb"""^(?:---\s+)?\{?[ \t]*["']?modelpack["']?[ \t]*:[ \t]+[^\s#]""", re.MULTILINE)
+_BEGINS = re.compile(rb"""^(?:---\s+)?(?:\{[ \t]*)?["']?modelpack["']?[ \t]*:[ \t]+[^\s#]""", re.MULTILINE)
 _PATTERN = re.compile(r"[*?\[]")
 _PASSED_OVER = frozenset({"__pycache__", "node_modules", "site-packages"})
 

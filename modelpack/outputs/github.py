@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from modelpack.errors import printable
 from modelpack.findings import Finding, Report, Severity
 from modelpack.outputs.places import spot, words
 
@@ -27,7 +28,7 @@ def _command(report: Report, finding: Finding) -> str:
         "title": f"modelpack {finding.problem.code}",
     }
     properties = ",".join(
-        f"{key}={_property(str(value))}" for key, value in told.items() if value is not None
+        f"{key}={_property(printable(str(value)))}" for key, value in told.items() if value is not None
     )
     return f"::{_COMMANDS[finding.severity]} {properties}::{_data(words(finding.problem))}"
 
