@@ -19,7 +19,10 @@ import typer
 from modelpack.commands.building import build, lock
 from modelpack.commands.check import check
 from modelpack.commands.diff import diff
+from modelpack.commands.explain import explain
+from modelpack.commands.fmt import fmt
 from modelpack.commands.lsp import lsp
+from modelpack.commands.migrate import migrate
 from modelpack.commands.parts import extract, graft, merge
 from modelpack.commands.reporting import reporting
 from modelpack.limits import MOST_FIRST_BYTES
@@ -168,7 +171,7 @@ def schema(name: Annotated[SchemaName, typer.Argument(help="Of what.")] = Schema
     sys.stdout.write(schema_text(name.value))
 
 
-for command in (check, diff, lock, build, extract, merge, graft, lsp):
+for command in (check, fmt, migrate, diff, explain, lock, build, extract, merge, graft, lsp):
     app.command()(command)
 
 

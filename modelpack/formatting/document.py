@@ -36,6 +36,8 @@ def rewritten(text: str | bytes, file: str, change: Callable[[source.Value], sou
     document = source.parse(unified, file)
     notes = attach(document, find_marks(unified))
     changed = change(document)
+    if document in notes:
+        notes[changed] = notes.pop(document)  # what is around the whole stays there
     placed: dict[Path, Note] = {}
     tree = _tree(changed, (), notes, placed)
     if notes:

@@ -18,14 +18,14 @@ CURRENT = FORMAT
 Migration = Callable[[source.Mapping], source.Mapping]
 """A document of one version -> of the next one. Values that it takes over keep their comments; the version is set elsewhere."""
 
-MIGRATIONS: Mapping[int, Migration] = {}
+MIGRATIONS: dict[int, Migration] = {}
 """Version -> what makes a document of the next version of it. There is one version so far, so nothing to do."""
 
 
 def migrate_text(
     text: str | bytes, file: str = "<text>", migrations: Mapping[int, Migration] = MIGRATIONS
-) -> str | None:
-    """`text` as of the current version, in the canonical layout; None if it is of that version already.
+) -> str:
+    """`text` as of the current version, in the canonical layout; as it is if it is of that version already.
 
     Raises:
         ArchitectureError: with every problem of the text as YAML (1xx); MP203, MP204: it says no version; MP205: no migration
@@ -33,7 +33,7 @@ def migrate_text(
     """
     version = _version(source.parse(text, file), file)[1].value
     if version == CURRENT:
-        return None
+        return text if isinstance(text, str) else text.decode()
     return rewritten(text, file, lambda document: _migrated(document, file, migrations))
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
+from pathlib import Path
 
 import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from modelpack import architecture, layout, reader, source
+from modelpack.cli import app
 from modelpack.errors import ArchitectureError
 from modelpack.formatting import format_text, order
 from modelpack.reader import read
@@ -228,6 +233,19 @@ tied:
     )
 
 
+def test_a_comment_before_a_bracket_that_closes_is_the_end_of_what_is_in_it():
+    body = "outputs: [\n  a,\n  # none\n]\ntied: [\n  # neither\n]\n"
+    assert formatted(body) == "outputs:\n  - a\n  # none\n# neither\ntied: []\n"
+
+
+def test_a_comment_in_the_column_of_what_follows_goes_with_it():
+    body = "outputs:\n- a\n# ties\ntied: []\n"
+    assert formatted(body) == "outputs: [a]\n# ties\ntied: []\n"
+    body = "layers:\n    a:\n        ReLU: {}\n        # in a\n     # in layers\n  # too\noutputs: a\n"
+    inside = "layers:\n  a:\n    ReLU: {}\n    # in a\n  # in layers\n# too\noutputs: a\n"
+    assert formatted(body) == inside
+
+
 def test_a_long_line_with_a_comment_behind_it_stays_one():
     """The comment may mean the whole line: `# modelpack: ignore[…]` does."""
     names = ", ".join(f"name{at:02}" for at in range(14))
@@ -321,3 +339,121 @@ def test_the_orders_are_of_all_keys_that_the_reader_knows():
     assert tuple(key for key in layout.KEYS if key != "arguments") == reader._TOP
     assert tuple(key for key in layout.KEYS if key in reader._BLOCK) == reader._BLOCK
     assert set(order._LAYER) - {""} == architecture.KEYWORDS
+
+
+# -------------------------------------------------------------------------------------------- the command
+
+
+def run(*arguments, stdin=None):
+    return CliRunner().invoke(app, ["fmt", *map(str, arguments)], input=stdin)
+
+
+UGLY = HEAD + "layers: {a: {ReLU: }}  # ö\n"
+FINE = HEAD + "layers:  # ö\n  a: {ReLU: null}\n"
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def ugly(tmp_path):
+    path = tmp_path / "net.yaml"
+    path.write_text(UGLY, encoding="utf-8")
+    return path
+
+
+def test_the_examples_are_formatted():
+    result = run("--check", ROOT / "examples")
+    assert (result.exit_code, result.output) == (0, "")
+
+
+def test_a_file_is_replaced_whole_with_its_permissions(ugly):
+    ugly.chmod(0o640)
+    link = ugly.with_name("link.yaml")
+    link.symlink_to(ugly)
+    result = run(link)
+    assert (result.exit_code, result.output) == (0, f"formatted {link}\n")
+    assert ugly.read_text(encoding="utf-8") == FINE
+    assert stat.S_IMODE(ugly.stat().st_mode) == 0o640
+    assert link.is_symlink()
+    assert sorted(os.listdir(ugly.parent)) == ["link.yaml", "net.yaml"]
+
+
+def test_what_is_formatted_is_not_written(ugly):
+    ugly.write_text(FINE, encoding="utf-8")
+    before = ugly.stat()
+    assert run(ugly).output == ""
+    assert ugly.stat().st_mtime_ns == before.st_mtime_ns
+    assert ugly.stat().st_ino == before.st_ino
+
+
+def test_a_write_that_fails_leaves_the_file(ugly, monkeypatch):
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    result = run(ugly)
+    assert result.exit_code == 2
+    assert "No space left" in result.stderr
+    assert ugly.read_text(encoding="utf-8") == UGLY
+    assert os.listdir(ugly.parent) == ["net.yaml"]
+
+
+def test_check_tells_and_writes_nothing(ugly):
+    result = run("--check", ugly)
+    assert (result.exit_code, result.output) == (1, f"would format {ugly}\n")
+    assert ugly.read_text(encoding="utf-8") == UGLY
+
+
+def test_diff_is_a_patch(ugly):
+    ugly.write_text(UGLY.rstrip("\n"), encoding="utf-8")
+    result = run("--diff", ugly)
+    assert result.exit_code == 1
+    assert result.output.splitlines() == [
+        f"--- {ugly}",
+        f"+++ {ugly}",
+        "@@ -1,3 +1,4 @@",
+        " modelpack: 1",
+        " name: net",
+        "-layers: {a: {ReLU: }}  # ö",
+        "\\ No newline at end of file",
+        "+layers:  # ö",
+        "+  a: {ReLU: null}",
+    ]
+
+
+def test_standard_input():
+    assert run("-", stdin=UGLY).stdout == FINE
+    result = run("--check", "-", stdin=UGLY)
+    assert (result.exit_code, result.output) == (1, "would format <stdin>\n")
+    result = run("-", stdin="a: [1")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("<stdin>:2:1: MP101")
+
+
+def test_directories_are_looked_through_but_for_packs(ugly):
+    pack = ugly.with_name("saved")
+    pack.mkdir()
+    for name in ("architecture.yaml", "manifest.json"):
+        (pack / name).write_text(UGLY, encoding="utf-8")
+    other = ugly.with_name("other.yaml")
+    other.write_text("on: [push]   # no architecture\n")
+    result = run(ugly.parent)
+    assert (result.exit_code, result.output) == (0, f"formatted {ugly}\n")
+    for path in (pack, pack / "architecture.yaml", pack / "manifest.json"):
+        result = run(path)
+        assert result.exit_code == 2
+        assert result.stderr.startswith(f"{path}: not an architecture (.yaml, .yml) by itself; ")
+    assert (pack / "architecture.yaml").read_text(encoding="utf-8") == UGLY
+
+
+def test_what_is_refused_is_told_and_left_and_the_rest_is_done(ugly):
+    broken = ugly.with_name("broken.yaml")
+    broken.write_text("modelpack: 1\nname: &a net\n")
+    result = run(broken, ugly)
+    assert (result.exit_code, result.stdout) == (1, f"formatted {ugly}\n")
+    assert result.stderr.startswith(f"{broken}:2:7: MP108")
+    assert broken.read_text() == "modelpack: 1\nname: &a net\n"
+
+
+def test_what_cannot_be_done_ends_with_2(tmp_path):
+    for arguments in ((), (tmp_path / "none.yaml",), (tmp_path / "*.yaml",), ("https://host/net.yaml",)):
+        assert run(*arguments).exit_code == 2

@@ -1,0 +1,32 @@
+"""`modelpack fmt`: architectures in their canonical layout, with all comments."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from modelpack.commands.rewriting import Wish, rewrite
+
+__all__ = ["fmt"]
+
+
+def fmt(
+    paths: Annotated[
+        list[str], typer.Argument(help="Architectures, directories of them, patterns; - for standard input.")
+    ],
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing: tell which texts would change.")
+    ] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Write nothing: print how they would change.")] = False,
+) -> None:
+    """Lay out architectures the canonical way, comments kept; what they mean stays the same. No framework is needed.
+
+    A text need not be right to be formatted, but it must be YAML. What is in a pack isn't touched.
+
+    Exit status: 0 all is well, 1 something would change (--check, --diff) or is no YAML, 2 it couldn't be done.
+    """
+    from modelpack.formatting import format_text
+
+    wish = Wish(format_text, "format", "formatted", unchanged="", check=check, diff=diff)
+    raise typer.Exit(rewrite(paths, wish))
