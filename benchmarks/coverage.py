@@ -200,7 +200,7 @@ def _table(all_told: Iterable[Told]) -> str:
             "<= 12 kB",
         ),
         (
-            "time of capture / torch.export, median",
+            "processor time, capture / torch.export, median",
             _median([each["capture"] / each["export"] for each in timed], "x"),
             "<= 3x",
         ),
@@ -210,7 +210,7 @@ def _table(all_told: Iterable[Told]) -> str:
             "",
         ),
     ]
-    return "\n".join(["", f"{len(told)} networks", *(f"{what:45} {got:20} {aim}" for what, got, aim in rows)])
+    return "\n".join(["", f"{len(told)} networks", *(f"{what:48} {got:20} {aim}" for what, got, aim in rows)])
 
 
 def _peer_table(peer: str, told: list[Told]) -> str:

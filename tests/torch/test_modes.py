@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, assume, given, settings
@@ -248,9 +249,42 @@ class OtherOutputs(nn.Module):
 
 
 def test_where_no_network_says_both_it_is_for_evaluation_only() -> None:
-    with pytest.warns(CaptureWarning, match="the network gives other outputs in train mode"):
+    told = r"the network gives other outputs in train mode \(OtherOutputs\.forward, test_modes\.py:\d+\)"
+    with pytest.warns(CaptureWarning, match=told):
         architecture = capture(OtherOutputs(), (torch.randn(6, 3),)).architecture
     assert architecture.modes == ("eval",)
+
+
+class MaskedByNumpy(nn.Module):
+    def forward(self, x):
+        if self.training:
+            x = x * torch.from_numpy(np.put_along_axis(np.zeros(3), x.detach().numpy(), 1.0, 0))
+        return x * 2
+
+
+def test_the_line_told_is_the_models_even_where_a_library_that_it_calls_raises() -> None:
+    with pytest.warns(CaptureWarning, match=r"modes: \[eval\].*\(test_modes\.py:\d+\)"):
+        capture(MaskedByNumpy(), (torch.randn(6, 3),))
+
+
+class LaterNameFirst(nn.Module):
+    """Two modules hold one layer, and the one that comes second is called first."""
+
+    def __init__(self):
+        super().__init__()
+        self.shared = nn.Linear(3, 3)
+        self.block = nn.Sequential(self.shared, nn.Dropout(0.5))
+
+    def forward(self, x):
+        return self.shared(self.block(x))
+
+
+@pytest.mark.filterwarnings("error::modelpack.errors.CaptureWarning")
+def test_gradients_are_compared_whichever_of_its_names_a_shared_parameter_is_listed_under(tmp_path) -> None:
+    x = torch.randn(6, 3)
+    modelpack.save(LaterNameFirst(), tmp_path / "a", (x,))
+    with modelpack.open(tmp_path / "a") as pack:
+        assert pack.architecture.modes == ("train", "eval")
 
 
 def test_a_setting_that_differs_stands_in_one_step() -> None:

@@ -13,7 +13,7 @@ from torch import nn
 
 from modelpack.architecture import Architecture
 from modelpack.backends.torch.capture.blocks import Emitter
-from modelpack.backends.torch.capture.failures import failure
+from modelpack.backends.torch.capture.failures import failure, forward_line
 from modelpack.backends.torch.capture.free import Dynamic, Wishes, free_names, named_marks
 from modelpack.backends.torch.capture.layers import as_layer, ports_of_result
 from modelpack.backends.torch.capture.modes import Difference, OneMode, join
@@ -84,8 +84,16 @@ def _both_modes(run: _Run, evaluation: _InMode) -> OneMode:
     try:
         return _joined(evaluation, run.in_mode(training=True))
     except (Difference, CaptureError) as error:
-        warnings.warn(f"captured for evaluation only (modes: [eval]): {error}", CaptureWarning, stacklevel=5)
+        where = f" ({_differing(run.model, error)})" if isinstance(error, Difference) else ""
+        told = f"captured for evaluation only (modes: [eval]): {error}{where}"
+        warnings.warn(told, CaptureWarning, stacklevel=5)
         return OneMode(replace(alone.architecture, modes=("eval",)), alone.constants)
+
+
+def _differing(model: nn.Module, difference: Difference) -> str:
+    """The forward whose two modes can't be told as one."""
+    modules = dict(model.named_modules())
+    return forward_line(next((modules[path] for path in sorted(difference.paths) if path in modules), model))
 
 
 def _joined(evaluation: _InMode, training: _InMode) -> OneMode:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 import torch
-from torch import fx
+from torch import fx, nn
 
 from modelpack.errors import CaptureError, Problem
 
 if TYPE_CHECKING:
     from modelpack.backends.torch.capture.tracing import ModuleCall
 
-__all__ = ["failure", "is_the_users", "source_line", "told_by_export"]
+__all__ = ["failure", "forward_line", "is_the_users", "source_line", "told_by_export"]
 
 _FRAME = re.compile(r'File "([^"]+)", line (\d+), in [^\n]*\n\s*([^\n]*)')
 _NOT_THE_USERS = (f"{Path(torch.__file__).parent}{os.sep}", f"{Path(__file__).parents[3]}{os.sep}")
@@ -43,12 +45,20 @@ def source_line(trace: str | None) -> str | None:
     return None
 
 
+def forward_line(module: nn.Module) -> str:
+    """Where the forward of a module begins: ``Net.forward, net.py:12``. Folders stay private."""
+    forward = inspect.unwrap(type(module).forward)
+    code = getattr(forward, "__code__", None)
+    where = f", {PurePath(code.co_filename).name}:{code.co_firstlineno}" if code is not None else ""
+    return f"{type(module).__name__}.forward{where}"
+
+
 def told_by_export(error: Exception, calls: Sequence[ModuleCall]) -> CaptureError:
     """An exception during tracing, re-told: the module in whose forward it arose, the user's line, the way out."""
     if isinstance(error, CaptureError):
         return error
     path = next((call.path for call in reversed(calls) if not call.finished), "")
-    line = _line_of(error)
+    line = _line_of(error, [call.module for call in calls])
     first = next(iter(str(error).strip().splitlines()), type(error).__name__)
     hint = "capture needs a forward whose steps don't depend on values of tensors; see torch.export's documentation"
     if "data-dependent" in str(error) or "GuardOnDataDependent" in type(error).__name__:
@@ -58,12 +68,14 @@ def told_by_export(error: Exception, calls: Sequence[ModuleCall]) -> CaptureErro
     )
 
 
-def _line_of(error: BaseException) -> str | None:
-    found: str | None = None
+def _line_of(error: BaseException, modules: Iterable[nn.Module]) -> str | None:
+    """The innermost line in a file that defines one of the modules; else in one that is neither torch's nor ours."""
+    homes = {getattr(sys.modules.get(type(each).__module__), "__file__", None) for each in modules}
+    found: dict[bool, str] = {}
     trace = error.__traceback__
     while trace is not None:
         code = trace.tb_frame.f_code
         if not code.co_filename.startswith((*_NOT_THE_USERS, "<")):
-            found = f"{PurePath(code.co_filename).name}:{trace.tb_lineno}"
+            found[code.co_filename in homes] = f"{PurePath(code.co_filename).name}:{trace.tb_lineno}"
         trace = trace.tb_next
-    return found
+    return found.get(True, found.get(False))

@@ -19,7 +19,7 @@ from torch import nn
 from modelpack.architecture import Architecture
 from modelpack.backends.torch.build import build
 from modelpack.backends.torch.capture.capture import Captured
-from modelpack.backends.torch.capture.failures import failure
+from modelpack.backends.torch.capture.failures import failure, forward_line
 from modelpack.backends.torch.capture.free import NotFree
 from modelpack.backends.torch.capture.probing import Probe, Run, run_once, run_with_buffers
 from modelpack.backends.torch.capture.values import tensors_of
@@ -74,9 +74,8 @@ def verify(
     if "train" in architecture.modes:
         difference = beside.difference_in_training(args, dict(kwargs))
         if difference is not None:
-            warnings.warn(
-                f"captured for evaluation only (modes: [eval]): {difference}", CaptureWarning, stacklevel=4
-            )
+            told = f"captured for evaluation only (modes: [eval]): {difference} ({forward_line(model)})"
+            warnings.warn(told, CaptureWarning, stacklevel=4)
             architecture = replace(architecture, modes=("eval",))
     text, network = _as_text(architecture)
     return Verified(text, network, tuple(tensors_of((args, dict(kwargs)))), tuple(example.outputs))
@@ -196,7 +195,7 @@ class _Beside:
             found: dict[str, torch.Tensor | None] = {f"output {at}": each for at, each in enumerate(outputs)}
             left = self._remaining(buffers)
             found |= {f"the buffer {name} afterwards": each.detach() for name, each in left.items()}
-            parameters = {name: each for name, each in module.named_parameters() if each.requires_grad}
+            parameters = self._trained_parameters(module)
             loss = [each.float().square().mean() for each in outputs if each.requires_grad]
             if parameters and loss:
                 gradients = torch.autograd.grad(
@@ -206,6 +205,12 @@ class _Beside:
                     f"the gradient of {name}": each for name, each in zip(parameters, gradients, strict=True)
                 }
         return found
+
+    def _trained_parameters(self, module: nn.Module) -> dict[str, nn.Parameter]:
+        """Those that the original trains, by its names: a tied one may be listed under another name in the other."""
+        found = dict(module.named_parameters(remove_duplicate=False))
+        wanted = (name for name, each in self._model.named_parameters() if each.requires_grad)
+        return {name: found[name] for name in wanted if name in found and found[name].requires_grad}
 
     def _unequal(self, first: torch.Tensor, second: torch.Tensor) -> str | None:
         if first.shape != second.shape or first.dtype != second.dtype:
