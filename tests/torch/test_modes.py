@@ -258,7 +258,7 @@ def test_where_no_network_says_both_it_is_for_evaluation_only() -> None:
 class MaskedByNumpy(nn.Module):
     def forward(self, x):
         if self.training:
-            x = x * torch.from_numpy(np.put_along_axis(np.zeros(3), x.detach().numpy(), 1.0, 0))
+            x = x * torch.from_numpy(np.take_along_axis(np.zeros(3), np.zeros(3), 0))
         return x * 2
 
 
