@@ -171,7 +171,7 @@ class Node:
     """`train` or `eval`: the only mode in which it runs; None: both"""
     place: Position | None = field(default=None, compare=False, repr=False)
     places: Mapping[str, Position] = field(default_factory=dict[str, Position], compare=False, repr=False)
-    """where each setting stands"""
+    """where each setting stands, and `frozen`"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +223,8 @@ class Block:
     """groups of tensor names that are one tensor; the first is the one that is stored"""
     place: Position | None = field(default=None, compare=False, repr=False)
     places: Mapping[str, Position] = field(default_factory=dict[str, Position], compare=False, repr=False)
-    """where `outputs` and each group of `tied` stand"""
+    """where `outputs`, `tied`, the block's own `name`, and its inputs and arguments stand: `inputs.x`;
+    of the network itself also its imports"""
 
 
 @dataclass(frozen=True, slots=True)

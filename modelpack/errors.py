@@ -226,6 +226,25 @@ CODES: dict[str, str] = {
     "MP741": "a frozen tensor that changed",
     "MP742": "a tensor of an import that changed",
     "MP743": "a module other than the pack's",
+    # 8xx: advice on what is sound, from modelpack.lint
+    "MP801": "unused block",
+    "MP802": "unused argument",
+    "MP803": "unused import",
+    "MP804": "unused input",
+    "MP805": "unused input of a block",
+    "MP811": "a layer that runs for nothing",
+    "MP812": "a layer after the output",
+    "MP813": "a free dimension that is really fixed",
+    "MP814": "requirements that contradict one another",
+    "MP821": "a bias before a batch normalisation",
+    "MP822": "dropout with probability 0",
+    "MP823": "a frozen layer that trains",
+    "MP831": "more parameters than the budget",
+    "MP832": "more operations than the budget",
+    "MP833": "more activations than the budget",
+    "MP841": "no licence",
+    "MP842": "no samples",
+    "MP843": "values that are no numbers",
 }
 # fmt: on
 

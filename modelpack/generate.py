@@ -1,6 +1,6 @@
 """Registry -> the files that are made from it, in a checkout: `python -m modelpack.generate [--check]`.
 
-schemas/architecture.schema.json    schemas/manifest.schema.json    spec/layers.md
+schemas/architecture.schema.json    schemas/manifest.schema.json    spec/layers.md    spec/errors.md
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from modelpack.explanations import error_reference
 from modelpack.layers import BUILTIN, FAMILIES
 from modelpack.reference import layer_reference
 from modelpack.schemas import architecture_schema, manifest_schema
@@ -30,6 +31,7 @@ def generated() -> Mapping[str, str]:
         "schemas/architecture.schema.json": schema_text("architecture"),
         "schemas/manifest.schema.json": schema_text("manifest"),
         "spec/layers.md": layer_reference(FAMILIES, BUILTIN.values()),
+        "spec/errors.md": error_reference(),
     }
 
 
@@ -49,7 +51,7 @@ def _check(root: Path) -> int:
         if not (root / name).is_file() or (root / name).read_text(encoding="utf-8") != text
     ]
     for name in stale:
-        print(f"{name} differs from the registry: run `make generate`", file=sys.stderr)
+        print(f"{name} is out of date: run `make generate`", file=sys.stderr)
     return 1 if stale else 0
 
 

@@ -54,6 +54,8 @@ class NodeReader:
             return Node(name, Call(""), place=at)
         entries = mapping.entries
         action, places = self._action(mapping, path)
+        if "frozen" in entries:
+            places = {**places, "frozen": mapping.key_places["frozen"]}
         return Node(
             name=name,
             action=action,

@@ -199,12 +199,18 @@ class _Reader:
             body = self.problems.mapping(item, path)
             if body is not None:
                 self.problems.keys(body, _BLOCK, path)
-                blocks[name] = self._block(body, f"{path}.")
+                blocks[name] = self._block(body, f"{path}.", entries.key_places[name] if entries else None)
         return blocks
 
-    def _block(self, body: source.Mapping, prefix: str) -> Block:
+    def _block(self, body: source.Mapping, prefix: str, name: tuple[int, int] | None = None) -> Block:
+        """A body; `name` is where its name stands, if it has one."""
         entries = body.entries
         places = {key: body.key_places[key] for key in ("outputs", "tied") if key in entries}
+        places |= {"name": name} if name else {}
+        for key in ("inputs", "arguments", "imports"):
+            each = entries.get(key)
+            if isinstance(each, source.Mapping):
+                places |= {f"{key}.{inner}": at for inner, at in each.key_places.items()}
         return Block(
             inputs=self._inputs(body, prefix),
             nodes=self._layers(body, prefix),
