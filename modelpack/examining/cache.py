@@ -84,8 +84,7 @@ class Cache:
         with contextlib.suppress(OSError):
             if len(data) > _MOST_BYTES:
                 return
-            folder = os.path.dirname(target)
-            os.makedirs(folder, exist_ok=True)
+            os.makedirs(os.path.dirname(target), exist_ok=True)
             try:
                 with open(temporary, "xb") as file:
                     file.write(data)
@@ -93,7 +92,8 @@ class Cache:
             except OSError:
                 os.unlink(temporary)
                 raise
-            _thin(folder)
+            if key.endswith("0"):  # of a hash: one in sixteen
+                _thin(os.path.dirname(target))
 
     def _file(self, key: str) -> str:
         return os.path.join(self._folder, key[:2], key[2:])

@@ -236,8 +236,8 @@ def test_old_entries_make_room(tmp_path, monkeypatch):
     monkeypatch.setattr("modelpack.examining.cache._MOST_ENTRIES", 4)
     cache = open_cache(tmp_path / "kept", ())
     for count in range(9):
-        cache.put(f"ab{count}", Report("net.yaml", ()))
-        os.utime(tmp_path / "kept" / "ab" / str(count), (count, count))
+        cache.put(f"ab{count}0", Report("net.yaml", ()))
+        os.utime(tmp_path / "kept" / "ab" / f"{count}0", (count, count))
     assert len(list((tmp_path / "kept" / "ab").iterdir())) <= 5
-    assert cache.get("ab8", "net.yaml") is not None
-    assert cache.get("ab0", "net.yaml") is None
+    assert cache.get("ab80", "net.yaml") is not None
+    assert cache.get("ab00", "net.yaml") is None
