@@ -163,7 +163,8 @@ def _examiner(wish: _Wish, settings: Settings) -> Examiner:
     from modelpack.examining.running import Examiner
 
     # Of settings only the budgets change what is found; the rest is about what is told of it.
-    budgets = (settings.max_parameters, settings.max_flops, settings.max_memory)
+    sizes = sorted(settings.sizes.items())
+    budgets = (settings.max_parameters, settings.max_flops, settings.max_memory, sizes)
     cache = None if wish.cache is None else open_cache(wish.cache, budgets)
     return Examiner(settings, wish.values, cache)
 

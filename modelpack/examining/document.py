@@ -93,7 +93,7 @@ def _composed(text: bytes, file: str, budgets: Budgets) -> tuple[Network, tuple[
 
     with compose(Path(file), text=text) as composed:
         network = composed.linked.network
-        return network, advice(Subject(network, budgets=budgets))
+        return network, advice(Subject(network, budgets=budgets, written=composed.architecture))
 
 
 def _position(problem: Problem) -> tuple[int, int]:

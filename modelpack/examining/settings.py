@@ -38,6 +38,8 @@ class Settings:
     max_parameters: int | None = None
     max_flops: int | None = None
     max_memory: int | None = None
+    sizes: Mapping[str, int] = field(default_factory=dict[str, int])
+    """at which networks are held against these"""
     exclude: tuple[str, ...] = ()
     baseline: Path | None = None
 
@@ -46,7 +48,7 @@ class Settings:
         """What lint holds networks against."""
         from modelpack.lint import Budgets  # with what checks networks, of no use where nothing has changed
 
-        return Budgets(self.max_parameters, self.max_flops, self.max_memory)
+        return Budgets(self.max_parameters, self.max_flops, self.max_memory, self.sizes)
 
 
 def find_settings(folder: Path) -> Settings:
@@ -181,6 +183,13 @@ def _amount(value: object) -> int:
     return value
 
 
+def _sizes(value: object) -> dict[str, int]:
+    sizes = cast("dict[str, Any]", value) if isinstance(value, dict) else None
+    if sizes is None or not all(type(size) is int and size > 0 for size in sizes.values()):
+        raise ValueError("must be a table from dimensions to integers, 1 or more")
+    return sizes
+
+
 def _text(value: object) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError("must be a text")
@@ -194,6 +203,7 @@ _READERS: Mapping[str, Callable[[object], Any]] = {
     "max-parameters": _amount,
     "max-flops": _amount,
     "max-memory": _amount,
+    "sizes": _sizes,
     "exclude": _texts,
     "baseline": _text,
 }

@@ -43,14 +43,14 @@ def frozen_but_training(subject: Subject) -> Iterator[Problem]:
     known: dict[int, str | None] = {}
     for name, body in subject.bodies.items() if subject.trains else ():
         graph = subject.graphs[name]
-        told: set[str] = set()
+        seen: set[str] = set()
         for step in body.steps:
             node = step.node
-            if not isinstance(node.frozen, tuple) or not node.frozen or node.name in told:
+            if not isinstance(node.frozen, tuple) or not node.frozen or node.name in seen:
                 continue
+            seen.add(node.name)  # repetitions are alike
             why = _active(step, known) if _all_frozen(step, frozenset(node.frozen)) else None
             if why is not None:
-                told.add(node.name)
                 at = node.places.get("frozen", node.place)
                 message = f"all its parameters are frozen, but {why}"
                 path = graph.path(f"layers.{node.name}")

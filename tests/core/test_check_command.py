@@ -10,6 +10,7 @@ from modelpack.cli import app
 from modelpack.commands import check as command
 from modelpack.examining.settings import MisuseError, find_settings
 from modelpack.examining.targets import Kind, find_targets
+from modelpack.lint import Budgets
 
 RUN = CliRunner()
 
@@ -235,9 +236,10 @@ def test_exclude_counts_from_the_settings_file(here, monkeypatch):
 
 
 def test_budgets_are_read(here):
-    settings(here, "[tool.modelpack]\nmax-parameters = 1\nmax-flops = 2\nmax-memory = 3\n")
-    budgets = find_settings(here).budgets
-    assert (budgets.max_parameters, budgets.max_flops, budgets.max_memory) == (1, 2, 3)
+    settings(
+        here, "[tool.modelpack]\nmax-parameters = 1\nmax-flops = 2\nmax-memory = 3\nsizes = {batch = 4}\n"
+    )
+    assert find_settings(here).budgets == Budgets(1, 2, 3, {"batch": 4})
 
 
 @pytest.mark.parametrize(
@@ -255,6 +257,11 @@ def test_budgets_are_read(here):
         ("[tool.modelpack]\nmax-flops = 1.5\n", ":2: [tool.modelpack] max-flops: must be an integer"),
         ("[tool.modelpack]\nmax-memory = true\n", ":2: [tool.modelpack] max-memory: must be an integer"),
         ("[tool.modelpack]\nmax-parameters = -1\n", "must be an integer, 0 or more"),
+        (
+            "[tool.modelpack]\nsizes = {batch = 0}\n",
+            ":2: [tool.modelpack] sizes: must be a table from dimensions",
+        ),
+        ("[tool.modelpack]\nsizes = 8\n", ":2: [tool.modelpack] sizes: must be a table from dimensions"),
         ("[tool.modelpack]\nbaseline = ''\n", ":2: [tool.modelpack] baseline: must be a text"),
         ("[tool.modelpack\n", "pyproject.toml: "),
         ("tool.modelpack = 1\n", "tool.modelpack must be a table"),
