@@ -1,6 +1,7 @@
 """Registry -> the files that are made from it, in a checkout: `python -m modelpack.generate [--check]`.
 
-schemas/architecture.schema.json    schemas/manifest.schema.json    spec/layers.md    spec/errors.md
+schemas/architecture.schema.json    schemas/manifest.schema.json    schemas/catalog-entry.json    spec/layers.md
+spec/errors.md
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 from modelpack.explanations import error_reference
 from modelpack.layers import BUILTIN, FAMILIES
 from modelpack.reference import layer_reference
-from modelpack.schemas import architecture_schema, manifest_schema
+from modelpack.schemas import architecture_schema, catalogue_entries, manifest_schema
 
 __all__ = ["generated", "main", "schema_text"]
 
@@ -22,7 +23,11 @@ __all__ = ["generated", "main", "schema_text"]
 def schema_text(name: str) -> str:
     """The JSON Schema called `name`: `architecture` or `manifest`."""
     schema = architecture_schema(BUILTIN) if name == "architecture" else manifest_schema()
-    return json.dumps(schema, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return _json(schema)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def generated() -> Mapping[str, str]:
@@ -30,6 +35,7 @@ def generated() -> Mapping[str, str]:
     return {
         "schemas/architecture.schema.json": schema_text("architecture"),
         "schemas/manifest.schema.json": schema_text("manifest"),
+        "schemas/catalog-entry.json": _json(catalogue_entries()),
         "spec/layers.md": layer_reference(FAMILIES, BUILTIN.values()),
         "spec/errors.md": error_reference(),
     }
