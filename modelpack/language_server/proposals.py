@@ -145,6 +145,10 @@ def _settings(told: Outline, spot: Spot, _: Index) -> Iterator[Proposal]:
         yield Proposal(each.name, "setting", each.doc, Shape.KEY, rank=0 if each.required else 1)
 
 
+def _modes(told: Outline, spot: Spot, _: Index) -> Iterator[Proposal]:
+    yield from _keys({"train": "in training", "eval": "in evaluation"}, "keyword")
+
+
 def _arguments_given(told: Outline, spot: Spot, _: Index) -> Iterator[Proposal]:
     node = _node(told, spot)
     block = told.bodies.get(node.target) if node and node.does == "use" else None
@@ -323,6 +327,7 @@ _BY_ROLE: dict[Role, _Finder] = {
     Role.NODE_KEY: _node_keys,
     Role.NODE_VALUE: _node_keys,
     Role.SETTING_KEY: _settings,
+    Role.MODE_KEY: _modes,
     Role.WITH_KEY: _arguments_given,
     Role.PORT_KEY: _ports,
     Role.INITIALISER_ARGUMENT_KEY: _initialiser_arguments,

@@ -66,6 +66,8 @@ class Role(Enum):
     """a word where a layer should be a mapping"""
     SETTING_KEY = auto()
     SETTING_VALUE = auto()
+    MODE_KEY = auto()
+    """`train` and `eval` of a setting that differs between the two"""
     USE = auto()
     WITH_KEY = auto()
     WITH_VALUE = auto()
@@ -254,6 +256,8 @@ def _in_settings(body: str, node: str, kind: str, rest: list[str | int], is_key:
     match rest:
         case [str(setting)] if is_key:
             return Spot(Role.SETTING_KEY, body, node, kind, setting)
+        case [str(setting), str()] if is_key:
+            return Spot(Role.MODE_KEY, body, node, kind, setting)
         case [str(setting), *_]:
             return Spot(Role.SETTING_VALUE, body, node, kind, setting)
         case _:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -27,10 +28,24 @@ _TRIGGERS = ["{", "[", ",", ":", " ", "$", "."]
 _T = TypeVar("_T")
 
 
+class _Refused(JsonRpcException):
+    """A request that can't be granted, with the reason for whoever asked."""
+
+    CODE = types.LSPErrorCodes.RequestFailed
+
+
+class _Faults(logging.Filter):
+    """Refusals are answers: they don't belong into the log, where pygls puts all exceptions with where they came from."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (record.exc_info and isinstance(record.exc_info[1], _Refused))
+
+
 def make_server(version: str) -> LanguageServer:
     """A server that isn't running yet; `start_io()` runs it until its client ends it."""
     server = LanguageServer("modelpack", version)
     session = _Session(server)
+    logging.getLogger("pygls.protocol.json_rpc").addFilter(_Faults())
     completing = types.CompletionOptions(trigger_characters=_TRIGGERS, resolve_provider=True)
     fixing = types.CodeActionOptions(code_action_kinds=[types.CodeActionKind.QuickFix])
     for name, answer, options in (
@@ -210,7 +225,7 @@ class _Session:
         try:
             found = await self._answer(lambda: rename(text, offset, params.new_name))
         except CantRename as reason:
-            raise JsonRpcException(str(reason), types.LSPErrorCodes.RequestFailed) from None
+            raise _Refused(str(reason), _Refused.CODE) from None
         mention = await self._answer(lambda: mention_at(text, offset))
         if mention is not None and mention.symbol.sort in (Sort.NODE, Sort.TENSOR):
             told = f"Tensors of '{mention.symbol.name}' are now called '{params.new_name}': saved weights need a rename map"

@@ -59,8 +59,10 @@ def _steps(network: Network, block: str, node: str) -> Iterator[tuple[Body, Step
 
 
 def _signature(step: Step, body: Body) -> str:
-    given = ", ".join(spec_text(_wired(each, body)) for each in step.inputs)
-    return f"{given or 'nothing'} → {spec_text(step.outputs)}"
+    given = [spec_text(_wired(each, body)) for each in step.inputs]
+    while given and step.inputs[len(given) - 1] is None:
+        given.pop()  # ports at the end that are left out
+    return f"{', '.join(given) or 'nothing'} → {spec_text(step.outputs)}"
 
 
 def _wired(wiring: Wiring, body: Body) -> Specs:

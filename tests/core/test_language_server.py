@@ -8,7 +8,9 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
 from lsprotocol import types
+from pygls.exceptions import JsonRpcException
 from pygls.lsp.client import LanguageClient
 
 PATIENCE = 60.0
@@ -78,7 +80,7 @@ class Editor:
     def name(self) -> types.TextDocumentIdentifier:
         return types.TextDocumentIdentifier(self.uri)
 
-    async def edited(self, edits: list[types.TextEdit]) -> str:
+    def edited(self, edits: list[types.TextEdit]) -> str:
         """The text with `edits` made."""
         lines = self.text.split("\n")
         starts = [sum(len(line) + 1 for line in lines[:at]) for at in range(len(lines))]
@@ -270,15 +272,15 @@ def test_rename_goes_everywhere_and_refuses_what_is_taken(tmp_path):
         prepared = await client.text_document_prepare_rename_async(types.PrepareRenameParams(name, at))
         assert isinstance(prepared, types.PrepareRenamePlaceholder)
         assert prepared.placeholder == window.shown(prepared.range) == "body"
-        found = await client.text_document_rename_async(types.RenameParams("pairs", name, at))
+        found = await client.text_document_rename_async(types.RenameParams(name, at, "pairs"))
         assert found is not None
         assert found.changes is not None
-        after = await window.edited(list(found.changes[window.uri]))
+        after = window.edited(list(found.changes[window.uri]))
         assert after == SHAPES.replace("body", "pairs")
         assert "rename map" in window.messages[0]
         for taken in ("sum", "x", "no spaces"):
             with pytest.raises(JsonRpcException, match=taken):
-                await client.text_document_rename_async(types.RenameParams(taken, name, at))
+                await client.text_document_rename_async(types.RenameParams(name, at, taken))
         nothing = types.PrepareRenameParams(name, types.Position(0, 0))
         assert await client.text_document_prepare_rename_async(nothing) is None
 
@@ -294,7 +296,7 @@ def test_formatting_is_that_of_the_command(tmp_path):
         assert found
         from modelpack.formatting import format_text
 
-        assert await window.edited(list(found)) == format_text(window.text) != window.text
+        assert window.edited(list(found)) == format_text(window.text) != window.text
 
     drive(tmp_path, story)
 
@@ -312,7 +314,7 @@ def test_places_are_counted_in_the_units_of_the_editor(tmp_path):
         assert window.shown(problem.range) == "in_features"
         window.type("fine: {ReLU: {}}", "fine: {relu: {}, inputs: {'🙂': act, x: nobody}}")
         [problem] = await window.problems()
-        assert problem.code == "MP312" or problem.code == "MP310"
+        assert problem.code == "MP310"
         at = types.DefinitionParams(window.name, window.of("act, x"))
         found = await window.client.text_document_definition_async(at)
         assert isinstance(found, types.Location)
@@ -334,7 +336,7 @@ def test_quick_fixes(tmp_path):
             assert isinstance(each, types.CodeAction)
             assert each.edit is not None
             assert each.edit.changes is not None
-            texts.append(await window.edited(list(each.edit.changes[window.uri])))
+            texts.append(window.edited(list(each.edit.changes[window.uri])))
         assert "in_features: 30" in texts[0]
         assert "out_features: 10}}  # modelpack: ignore[MP207]" in texts[1]
 
