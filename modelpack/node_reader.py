@@ -11,7 +11,7 @@ from modelpack.layers import LayerType
 from modelpack.layers.base import Setting
 from modelpack.layers.initial import INITIALISERS, Init
 from modelpack.layers.kinds import Integer, Literal, has_arguments
-from modelpack.reading import PATH, Problems, describe, literal, nearest
+from modelpack.reading import PATH, Problems, describe, literal
 from modelpack.take_reader import take_of
 
 __all__ = ["NodeReader"]
@@ -22,8 +22,6 @@ _MODES = ("train", "eval")
 _COUNT = Integer(minimum=1)
 _FIRST = Integer(minimum=0, maximum=LAST)
 _LONGEST_REFERENCE = 256
-_MOST_MISTYPED = 16
-"""Unknown settings that are compared with missing ones."""
 
 
 class NodeReader:
@@ -75,10 +73,15 @@ class NodeReader:
         found: Action | None = None
         places: Mapping[str, tuple[int, int]] = {}
         seen: list[str] = []
+        unknown = False
         for key, value in node.entries.items():
             if key in _COMMON or key in _OF_TAKE or key == "with":
                 continue
             at = node.key_places[key]
+            if key not in self._types and key not in ("use", "call"):
+                self._unknown(key, at, path)
+                unknown = True
+                continue
             seen.append(key)
             if key in self._types:
                 kind = self._types[key]
@@ -88,12 +91,11 @@ class NodeReader:
             elif key == "use":
                 found = self._use(self._problems.text(value, f"{path}.use") or "", node, path)
                 places = {"use": (value.line, value.column)}
-            elif key == "call":
+            else:
                 found = Call(self.reference(value, f"{path}.call"))
                 places = {"call": (value.line, value.column)}
-            else:
-                self._unknown(key, value, at, path)
-        if len(seen) != 1:
+        # What is unknown has been told; it may be the one thing to do, or a keyword.
+        if len(seen) > 1 or not (seen or unknown):
             told = "says nothing to do" if not seen else f"says several things to do: {', '.join(seen)}"
             self._problems.add("MP210", told, (node.line, node.column), path, _ONE_ACTION)
         self._only_where_it_belongs(node, found, path)
@@ -105,7 +107,7 @@ class NodeReader:
             return Use(name, self._with(node, path))
         return take_of(name, node, path, self._problems, self.reference)
 
-    def _unknown(self, key: str, value: source.Value, at: tuple[int, int], path: str) -> None:
+    def _unknown(self, key: str, at: tuple[int, int], path: str) -> None:
         near = self._problems.suggestion(key, (*self._types, "use", "call", "with", *_COMMON, *_OF_TAKE))
         if ":" in key or "." in key:
             near = "types of third parties are allowed by the caller, never by the file; nothing is imported"
@@ -147,8 +149,9 @@ class NodeReader:
     def _missing(self, kind: LayerType, given: source.Mapping) -> list[str]:
         """The required settings that are absent, less those that an unknown one was meant to be: that has been told."""
         missing = [name for name in kind.required if name not in given.entries]
-        unknown = [name for name in given.entries if name not in kind.settings] if missing else []
-        meant = {nearest(name, missing) for name in unknown[:_MOST_MISTYPED]}
+        if not missing:
+            return []
+        meant = self._problems.meant((name for name in given.entries if name not in kind.settings), missing)
         return [name for name in missing if name not in meant]
 
     def _setting(self, setting: Setting, value: source.Value) -> SettingValue:

@@ -134,7 +134,7 @@ class _Reader:
         value = top.entries.get("modelpack")
         at = (value.line, value.column) if value else (top.line, top.column)
         if value is None:
-            self.problems.add("MP203", "the key 'modelpack' is missing", at, hint="begin with: modelpack: 1")
+            self.problems.missing("modelpack", top, _TOP, "", "begin with: modelpack: 1")
         elif not isinstance(value, source.Scalar) or value.value != FORMAT or isinstance(value.value, bool):
             self.problems.add(
                 "MP205",
@@ -147,7 +147,7 @@ class _Reader:
     def _name(self, top: source.Mapping) -> str:
         value = top.entries.get("name")
         if value is None:
-            self.problems.add("MP203", "the key 'name' is missing", (top.line, top.column))
+            self.problems.missing("name", top, _TOP, "")
             return ""
         name = self.problems.text(value, "name") or ""
         if name and not (PATH.fullmatch(name) and len(name) <= 128):
@@ -227,9 +227,7 @@ class _Reader:
     def _layers(self, body: source.Mapping, prefix: str) -> tuple[Node, ...]:
         value = body.entries.get("layers")
         if value is None:
-            self.problems.add(
-                "MP203", "the key 'layers' is missing", (body.line, body.column), prefix.rstrip(".")
-            )
+            self.problems.missing("layers", body, _BLOCK if prefix else _TOP, prefix.rstrip("."))
             return ()
         layers = self.problems.mapping(value, f"{prefix}layers")
         if layers is None:
@@ -245,9 +243,7 @@ class _Reader:
     def _inputs(self, body: source.Mapping, prefix: str) -> dict[str, Inputs]:
         value = body.entries.get("inputs")
         if value is None:
-            self.problems.add(
-                "MP203", "the key 'inputs' is missing", (body.line, body.column), prefix.rstrip(".")
-            )
+            self.problems.missing("inputs", body, _BLOCK if prefix else _TOP, prefix.rstrip("."))
             return {}
         inputs = self.problems.mapping(value, f"{prefix}inputs")
         found: dict[str, Inputs] = {}
@@ -293,9 +289,10 @@ class _Reader:
     def _tensor(self, value: source.Mapping, path: str, *, is_parameter: bool) -> RawTensor:
         entries = value.entries
         special = "frozen" if is_parameter else "persistent"
-        self.problems.keys(value, ("shape", "dtype", "init", special), path)
+        known = ("shape", "dtype", "init", special)
+        self.problems.keys(value, known, path)
         if "shape" not in entries:
-            self.problems.add("MP203", "the key 'shape' is missing", (value.line, value.column), path)
+            self.problems.missing("shape", value, known, path)
         inits = self._nodes.init_of(entries["init"], f"{path}.init") if "init" in entries else None
         return RawTensor(
             shape=self._shape(entries["shape"], f"{path}.shape") if "shape" in entries else (),

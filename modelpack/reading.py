@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 from difflib import get_close_matches
+from itertools import islice
 
 from modelpack import source
 from modelpack.architecture import Position
@@ -21,6 +22,8 @@ PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*(\.[A-Za-z0-9_][A-Za-z0-9_-]*)*")
 
 
 _MOST_PROBLEMS = 100
+_MOST_MISTYPED = 16
+"""names in one place that are compared with those that are missing there"""
 _MOST_COMPARED = 5_000_000
 """Pairs of characters that are compared for hints in one document: some 20,000 pairs of names of usual length, half a second."""
 
@@ -108,6 +111,20 @@ class Problems:
         """Every key of `value` is one of `known`."""
         for key in value.entries.keys() - set(known):
             self.unknown("MP202", "key", key, known, value.key_places[key], path)
+
+    def missing(
+        self, key: str, value: source.Mapping, known: tuple[str, ...], path: str, hint: str | None = None
+    ) -> None:
+        """The key `key` that `value` lacks; nothing where an unknown one was meant to be it, which `keys` tells."""
+        if key not in self.meant((name for name in value.entries if name not in known), known):
+            self.add("MP203", f"the key '{key}' is missing", (value.line, value.column), path, hint)
+
+    def meant(self, unknown: Iterable[str], known: Collection[str]) -> set[str]:
+        """Those of `known` that the names `unknown`, each of them told already, were probably meant to be."""
+        if len(self._distinct) >= _MOST_PROBLEMS:
+            return set()  # nothing more is told
+        found = (nearest(name, known) for name in islice(unknown, _MOST_MISTYPED))
+        return {name for name in found if name is not None}
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
