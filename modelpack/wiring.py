@@ -209,11 +209,18 @@ class _Wirer:
                 fine = False
             else:
                 fine = self._argument(block.arguments[name].kind, name, value, node, path) and fine
-        for name, argument in block.arguments.items():
-            if name not in use.arguments and argument.default is None:
-                self._add("MP212", f"{use.block} needs the argument {name}", node.place, path)
-                fine = False
-        return fine
+        missing = [
+            name
+            for name, argument in block.arguments.items()
+            if name not in use.arguments and argument.default is None
+        ]
+        if missing:
+            unknown = (name for name in use.arguments if name not in block.arguments)
+            meant = self._problems.meant(unknown, block.arguments)
+            for name in missing:
+                if name not in meant:
+                    self._add("MP212", f"{use.block} needs the argument {name}", node.place, path)
+        return fine and not missing
 
     def _argument(self, kind: str, name: str, value: Literal, node: Node, path: str) -> bool:
         try:
