@@ -9,7 +9,6 @@ from modelpack.language_server.bodies import outline
 from modelpack.language_server.proposals import Proposal, Shape, proposals
 from modelpack.language_server.roles import Spot, spot_of
 from modelpack.language_server.sketch import sketch
-from modelpack.language_server.symbols import index_of
 from modelpack.language_server.texts import Text
 from modelpack.language_server.tree import Way, find
 from modelpack.layers import BUILTIN
@@ -45,7 +44,7 @@ def completions(text: Text, offset: int) -> list[Completion]:
     way = find(root, offset)
     if way is None or _MARK not in way.word.value:
         return []
-    told = index_of(outline(root))
+    told = outline(root)
     spot = _spot(way)
     has_colon = way.is_key and _COLON.match(written, end) is not None
     found = proposals(told, way, spot)

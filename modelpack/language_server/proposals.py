@@ -12,7 +12,7 @@ from modelpack.dtypes import DType
 from modelpack.language_server.bodies import Body, Node, Outline
 from modelpack.language_server.knowledge import KEYS, NODE_KEYS, type_summary
 from modelpack.language_server.roles import BODY_KEYS, Role, Spot
-from modelpack.language_server.symbols import Index, Sort, is_arithmetic
+from modelpack.language_server.symbols import dimensions_of, is_arithmetic
 from modelpack.language_server.tree import Mapping, Way
 from modelpack.layers import BUILTIN
 from modelpack.layers.base import LayerType
@@ -44,13 +44,13 @@ class Proposal:
     rank: int = 1
 
 
-def proposals(told: Index, way: Way, spot: Spot) -> Iterator[Proposal]:
-    """What may be written where `way` leads, in the document that `told` is of; keys that are there already aren't proposed."""
+def proposals(told: Outline, way: Way, spot: Spot) -> Iterator[Proposal]:
+    """What may be written where `way` leads, in the document that `told` outlines; keys that are there already aren't proposed."""
     find = _BY_ROLE.get(spot.role)
     if find is None:
         return
     there = _siblings(way)
-    for each in find(told.outline, spot, told):
+    for each in find(told, spot):
         if each.word not in there:
             yield each
 
@@ -61,7 +61,7 @@ def _siblings(way: Way) -> set[str]:
     return {entry.key.value for entry in way.around.entries if entry.key is not way.word}
 
 
-_Finder = Callable[[Outline, Spot, Index], Iterator[Proposal]]
+_Finder = Callable[[Outline, Spot], Iterator[Proposal]]
 
 # ------------------------------------------------------------------------------------------------------- keys
 
@@ -86,19 +86,19 @@ def _keys(names: dict[str, str], sort: str) -> Iterator[Proposal]:
         yield Proposal(name, sort, note, shape, rank=at)
 
 
-def _top_keys(told: Outline, spot: Spot, _: Index) -> Iterator[Proposal]:
+def _top_keys(told: Outline, spot: Spot) -> Iterator[Proposal]:
     yield from _keys({name: note for name, note in KEYS.items() if name != "arguments"}, "keyword")
 
 
-def _block_keys(told: Outline, spot: Spot, _: Index) -> Iterator[Proposal]:
+def _block_keys(told: Outline, spot: Spot) -> Iterator[Proposal]:
     yield from _keys(BODY_KEYS, "keyword")
 
 
-def _input_keys(told: Outline, spot: Spot, _: Index) -> Iterator[Proposal]:
+def _input_keys(told: Outline, spot: Spot) -> Iterator[Proposal]:
     yield from _keys({"dtype": "of its elements", "shape": "its axes"}, "keyword")
 
 
-def _tensor_keys(told: Outline, spot: Spot, _: Index) -> Iterator[Proposal]:
+def _tensor_keys(told: Outline, spot: Spot) -> Iterator[Proposal]:
     names = {
         "shape": "its axes: integers and arguments",
         "dtype": "the architecture's if absent",
@@ -109,15 +109,15 @@ def _tensor_keys(told: Outline, spot: Spot, _: Index) -> Iterator[Proposal]:
     yield from _keys(names, "keyword")
 
 
-def _argument_keys(told: Outline, spot: Spot, _: Index) -> Iterator[Proposal]:
+def _argument_keys(told: Outline, spot: Spot) -> Iterator[Proposal]:
     yield from _keys({"type": "what it may be", "default": "what it is where it isn't given"}, "keyword")
 
 
-def _import_keys(told: Outline, spot: Spot, _: Index) -> Iterator[Proposal]:
+def _import_keys(told: Outline, spot: Spot) -> Iterator[Proposal]:
     yield from _keys({"pack": "its path, from this file", "digest": "which one it must be"}, "keyword")
 
 
-def _node_keys(told: Outline, spot: Spot, _: Index) -> Iterator[Proposal]:
+def _node_keys(told: Outline, spot: Spot) -> Iterator[Proposal]:
     node = _node(told, spot)
     acts = node is not None and node.does in (*BUILTIN, "use", "call")
     for name, note in NODE_KEYS.items():
@@ -131,32 +131,32 @@ def _node_keys(told: Outline, spot: Spot, _: Index) -> Iterator[Proposal]:
             )
             yield Proposal(name, "keyword", note, shape, rank=0 if acts else 3)
     if not acts:
-        yield from _types(told, spot, _)
+        yield from _types(told, spot)
 
 
-def _types(told: Outline, spot: Spot, _: Index) -> Iterator[Proposal]:
+def _types(told: Outline, spot: Spot) -> Iterator[Proposal]:
     for name, kind in BUILTIN.items():
         yield Proposal(name, "type", type_summary(kind), Shape.TYPE, rank=1 + kind.is_operation)
 
 
-def _settings(told: Outline, spot: Spot, _: Index) -> Iterator[Proposal]:
+def _settings(told: Outline, spot: Spot) -> Iterator[Proposal]:
     kind = BUILTIN.get(spot.name)
     for each in kind.settings.values() if kind else ():
         yield Proposal(each.name, "setting", each.doc, Shape.KEY, rank=0 if each.required else 1)
 
 
-def _modes(told: Outline, spot: Spot, _: Index) -> Iterator[Proposal]:
+def _modes(told: Outline, spot: Spot) -> Iterator[Proposal]:
     yield from _keys({"train": "in training", "eval": "in evaluation"}, "keyword")
 
 
-def _arguments_given(told: Outline, spot: Spot, _: Index) -> Iterator[Proposal]:
+def _arguments_given(told: Outline, spot: Spot) -> Iterator[Proposal]:
     node = _node(told, spot)
     block = told.bodies.get(node.target) if node and node.does == "use" else None
     for name in block.arguments if block else ():
         yield Proposal(name, "argument", f"argument of {node.target if node else ''}", Shape.KEY)
 
 
-def _ports(told: Outline, spot: Spot, _: Index) -> Iterator[Proposal]:
+def _ports(told: Outline, spot: Spot) -> Iterator[Proposal]:
     node = _node(told, spot)
     block = told.bodies.get(node.target) if node and node.does == "use" else None
     kind = BUILTIN.get(node.does) if node else None
@@ -169,7 +169,7 @@ def _ports(told: Outline, spot: Spot, _: Index) -> Iterator[Proposal]:
         yield Proposal(name, "port", f"input of {node.target if node else ''}", Shape.KEY)
 
 
-def _initialiser_arguments(told: Outline, spot: Spot, _: Index) -> Iterator[Proposal]:
+def _initialiser_arguments(told: Outline, spot: Spot) -> Iterator[Proposal]:
     for name, kind in INITIALISERS.get(spot.name, {}).items():
         yield Proposal(name, "setting", kind.describe(), Shape.KEY)
 
@@ -178,25 +178,25 @@ def _initialiser_arguments(told: Outline, spot: Spot, _: Index) -> Iterator[Prop
 
 
 def _words(*names: str) -> _Finder:
-    def find(told: Outline, spot: Spot, _: Index) -> Iterator[Proposal]:
+    def find(told: Outline, spot: Spot) -> Iterator[Proposal]:
         yield from (Proposal(name, "value", rank=at) for at, name in enumerate(names))
 
     return find
 
 
-def _setting_values(told: Outline, spot: Spot, index: Index) -> Iterator[Proposal]:
+def _setting_values(told: Outline, spot: Spot) -> Iterator[Proposal]:
     kind = BUILTIN.get(spot.name)
     setting = kind.settings.get(spot.key) if kind else None
     if setting is not None:
         yield from (Proposal(each, "value", rank=0) for each in _of_kind(setting.kind))
         if is_arithmetic(setting.kind):
-            yield from _dimensions(told, spot, index)
-    yield from _arguments(told, spot, index)
+            yield from _dimensions(told, spot)
+    yield from _arguments(told, spot)
 
 
-def _expressions(told: Outline, spot: Spot, index: Index) -> Iterator[Proposal]:
-    yield from _arguments(told, spot, index)
-    yield from _dimensions(told, spot, index)
+def _expressions(told: Outline, spot: Spot) -> Iterator[Proposal]:
+    yield from _arguments(told, spot)
+    yield from _dimensions(told, spot)
 
 
 def _of_kind(kind: Kind) -> list[str]:
@@ -217,30 +217,30 @@ def _of_schema(schema: Any) -> Iterator[str]:
         yield from _of_schema(told["items"])
 
 
-def _arguments(told: Outline, spot: Spot, _: Index) -> Iterator[Proposal]:
+def _arguments(told: Outline, spot: Spot) -> Iterator[Proposal]:
     body = told.bodies.get(spot.body)
     for name in body.arguments if body else ():
         yield Proposal(f"${name}", "argument", f"argument of {spot.body}", rank=0)
 
 
-def _dimensions(told: Outline, spot: Spot, index: Index) -> Iterator[Proposal]:
-    for each in index.mentions:
-        if each.is_definition and each.symbol.sort is Sort.DIMENSION and each.symbol.body == spot.body:
-            yield Proposal(each.symbol.name, "dimension", "the size of an axis")
+def _dimensions(told: Outline, spot: Spot) -> Iterator[Proposal]:
+    body = told.bodies.get(spot.body)
+    for name in dimensions_of(body) if body else ():
+        yield Proposal(name, "dimension", "the size of an axis")
 
 
-def _uses(told: Outline, spot: Spot, _: Index) -> Iterator[Proposal]:
+def _uses(told: Outline, spot: Spot) -> Iterator[Proposal]:
     yield from (Proposal(name, "block", "block") for name in told.blocks if name != spot.body)
     yield from (Proposal(name, "block", "import") for name in told.imports)
 
 
-def _calls(told: Outline, spot: Spot, _: Index) -> Iterator[Proposal]:
+def _calls(told: Outline, spot: Spot) -> Iterator[Proposal]:
     for node in _before(told.bodies.get(spot.body), spot.node):
         if node.does not in ("call", ""):
             yield Proposal(node.key.value, "reference", _does(node))
 
 
-def _references(told: Outline, spot: Spot, _: Index) -> Iterator[Proposal]:
+def _references(told: Outline, spot: Spot) -> Iterator[Proposal]:
     body = told.bodies.get(spot.body)
     if body is None:
         return
@@ -270,15 +270,15 @@ def _values_of(told: Outline, node: Node) -> Iterator[str]:
         yield f"{name}.{entry.key.value}"
 
 
-def _tensor_names(told: Outline, spot: Spot, _: Index) -> Iterator[Proposal]:
+def _tensor_names(told: Outline, spot: Spot) -> Iterator[Proposal]:
     node = _node(told, spot)
     kind = BUILTIN.get(node.does) if node else None
     yield from (Proposal(name, "value", "tensor", Shape.KEY) for name in _tensors_of(kind, node))
 
 
-def _frozen(told: Outline, spot: Spot, index: Index) -> Iterator[Proposal]:
+def _frozen(told: Outline, spot: Spot) -> Iterator[Proposal]:
     yield Proposal("true", "value", rank=0)
-    for each in _tensor_names(told, spot, index):
+    for each in _tensor_names(told, spot):
         yield Proposal(each.word, each.sort, each.note)
 
 
@@ -291,7 +291,7 @@ def _tensors_of(kind: LayerType | None, node: Node | None) -> list[str]:
     return [each.name for each in kind.instance(read).tensors() if each.is_parameter]
 
 
-def _tied(told: Outline, spot: Spot, _: Index) -> Iterator[Proposal]:
+def _tied(told: Outline, spot: Spot) -> Iterator[Proposal]:
     body = told.bodies.get(spot.body)
     for node in body.nodes.values() if body else ():
         for name in _tensors_of(BUILTIN.get(node.does), node):

@@ -12,14 +12,14 @@ from typing import Any, cast
 
 from modelpack.architecture import ARGUMENT_KINDS
 from modelpack.canonical import INDEX
-from modelpack.language_server.bodies import Outline, outline
+from modelpack.language_server.bodies import Body, Outline, outline
 from modelpack.language_server.roles import Role, Spot, spot_of
 from modelpack.language_server.sketch import sketch
-from modelpack.language_server.tree import Mapping, Value, Way, Word, words
+from modelpack.language_server.tree import Mapping, Way, Word, words
 from modelpack.layers import BUILTIN
 from modelpack.layers.kinds import Kind
 
-__all__ = ["Index", "Mention", "Sort", "Symbol", "index", "index_of", "is_arithmetic", "split_head"]
+__all__ = ["Index", "Mention", "Sort", "Symbol", "dimensions_of", "index", "is_arithmetic", "split_head"]
 
 _LONGEST = 256
 _NAME = re.compile(r"\$?[A-Za-z_][A-Za-z0-9_]*")
@@ -75,15 +75,17 @@ class Index:
     """in order of place"""
 
     def at(self, offset: int) -> Mention | None:
-        """The mention at `offset`, or directly before it."""
+        """The mention at `offset`, or directly before it; of what leads into a value (`lstm.h_n`) that of the value."""
         last = bisect_right(self.mentions, offset, key=lambda each: each.word.start)
-        inside: list[Mention] = []
+        found: Mention | None = None
         for each in reversed(self.mentions[:last]):
             if each.word.end < offset:
                 break
-            if each.span[0] <= offset <= each.span[1]:
-                inside.append(each)
-        return max(inside, key=lambda each: each.span[0], default=None)
+            start, end = each.span
+            leads_on = each.word.value.startswith(".", each.start + len(each.symbol.name))
+            if start <= offset and (offset <= end or leads_on) and (found is None or found.span[0] < start):
+                found = each
+        return found
 
     def of(self, symbol: Symbol) -> list[Mention]:
         return [each for each in self.mentions if each.symbol == symbol]
@@ -95,18 +97,13 @@ class Index:
 @lru_cache(maxsize=8)
 def index(text: str) -> Index:
     """The index of `text`, which may be broken."""
-    return index_of(outline(sketch(text)))
-
-
-def index_of(told: Outline) -> Index:
-    """The index of a document whose tree is at hand."""
-    return _Indexer(told).index()
+    return _Indexer(outline(sketch(text))).index()
 
 
 class _Indexer:
     def __init__(self, told: Outline) -> None:
         self._outline = told
-        self._dimensions = {name: _declared(body.inputs) for name, body in told.bodies.items()}
+        self._dimensions = {name: dimensions_of(body) for name, body in told.bodies.items()}
 
     def index(self) -> Index:
         found = [each for way in words(self._outline.root) for each in self._mentions(way)]
@@ -266,11 +263,11 @@ def _takes_expressions(schema: Any) -> bool:
     return isinstance(schema, list) and any(map(_takes_expressions, cast("list[Any]", schema)))
 
 
-def _declared(inputs: Any) -> dict[str, int]:
-    """The dimensions that stand as an axis by themselves in these inputs -> the place of the first such axis."""
+def dimensions_of(body: Body) -> dict[str, int]:
+    """The dimensions that stand as an axis by themselves in the inputs -> the place of the first such axis."""
     found: dict[str, int] = {}
-    for entry in inputs.values():
-        for way in words(cast("Value | None", entry.value), ("inputs", entry.key.value)):
+    for name, entry in body.inputs.items():
+        for way in words(entry.value, ("inputs", name)):
             spot = spot_of(way.path, is_key=way.is_key)
             if spot.role is Role.AXIS and _NAME.fullmatch(way.word.value) and way.word.value[:1] != "$":
                 found.setdefault(way.word.value, way.word.start)

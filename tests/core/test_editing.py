@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelpack.checker import check_text
@@ -115,6 +115,7 @@ def test_every_name_of_a_valid_document_is_declared_in_it(case):
         assert mention.symbol.name in line
 
 
+@settings(max_examples=20)
 @given(documents())
 def test_every_name_of_a_drawn_document_has_its_place(document):
     text = write(document)

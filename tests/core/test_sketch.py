@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelpack import source
@@ -80,6 +80,7 @@ def test_of_every_file_that_can_be_read_it_is_the_readers_tree(file):
     sketch(text.decode(errors="replace"))
 
 
+@settings(max_examples=30)
 @given(documents())
 def test_of_documents_it_is_the_readers_tree(document):
     agrees(write(document))
