@@ -52,3 +52,29 @@ def test_a_difference_is_never_saved(tmp_path, monkeypatch: pytest.MonkeyPatch) 
         modelpack.save(model, tmp_path / "a", (torch.randn(3, 4),))
     assert (caught.value.problems[0].code, caught.value.problems[0].path) == ("MP616", "1")
     assert not (tmp_path / "a").exists()
+
+
+class WithTwoForwards(nn.Module):
+    """Chooses one of its methods when it's made, as timm's FasterNet does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(3, 3)
+        self.forward = self.forward_twice
+
+    def forward_twice(self, x):
+        return self.fc(self.fc(x))
+
+
+def test_a_forward_that_the_class_chose_among_its_own_is_carried(tmp_path) -> None:
+    model, x = nn.Sequential(WithTwoForwards()), torch.randn(2, 3)
+    modelpack.save(model, tmp_path / "a", (x,))
+    assert torch.equal(modelpack.load(tmp_path / "a")(x), model(x))
+    assert model[0].forward == model[0].forward_twice
+
+
+def test_the_method_of_another_instance_is_not_its_own() -> None:
+    model = WithTwoForwards()
+    model.forward = WithTwoForwards().forward_twice
+    with pytest.raises(CaptureError, match="MP606"):
+        capture(model, (torch.randn(2, 3),))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import fx, nn
 
+from modelpack.backends.torch.capture.forwards import forward_of
 from modelpack.errors import CaptureError, Problem
 
 if TYPE_CHECKING:
@@ -47,10 +48,10 @@ def source_line(trace: str | None) -> str | None:
 
 def forward_line(module: nn.Module) -> str:
     """Where the forward of a module begins: ``Net.forward, net.py:12``. Folders stay private."""
-    forward = inspect.unwrap(type(module).forward)
+    forward = inspect.unwrap(forward_of(module))
     code = getattr(forward, "__code__", None)
     where = f", {PurePath(code.co_filename).name}:{code.co_firstlineno}" if code is not None else ""
-    return f"{type(module).__name__}.forward{where}"
+    return f"{type(module).__name__}.{forward.__name__}{where}"
 
 
 def told_by_export(error: Exception, calls: Sequence[ModuleCall]) -> CaptureError:

@@ -12,6 +12,7 @@ from torch import nn
 
 from modelpack.backends.torch.bindings import ROWS
 from modelpack.backends.torch.capture.failures import failure
+from modelpack.backends.torch.capture.forwards import forward_of
 from modelpack.backends.torch.capture.known import Known, known
 from modelpack.backends.torch.capture.packing import by_ports
 from modelpack.backends.torch.capture.reparametrized import is_reparametrized
@@ -117,7 +118,7 @@ class _Arguments:
     def __init__(self, call: ModuleCall, row: ModuleRow) -> None:
         self._call = call
         self._row = row
-        self._signature = inspect.signature(row.run or type(call.module).forward)
+        self._signature = inspect.signature(row.run or forward_of(call.module))
         self.found: dict[str, Described] = {}
 
     def template(self, ports: list[str]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from torch.nn.parameter import is_lazy
 from torch.nn.utils import parametrize
 
 from modelpack.backends.torch.capture.failures import failure
+from modelpack.backends.torch.capture.forwards import is_replaced
 from modelpack.backends.torch.capture.hooks import is_collecting
 from modelpack.backends.torch.capture.reparametrized import carried_hooks
 from modelpack.backends.torch.dtypes import from_torch
@@ -144,7 +145,7 @@ def refuse_what_is_hidden(model: nn.Module) -> None:
                     path,
                     hint="remove it (handle.remove()), or do in forward what it does",
                 )
-        if "forward" in vars(module):
+        if is_replaced(module):
             hint = "save the module as it was before (of torch.compile: model._orig_mod)"
             raise failure("MP606", "its forward was replaced on the instance", path, hint=hint)
         if module.training != model.training:

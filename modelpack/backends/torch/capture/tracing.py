@@ -30,6 +30,7 @@ from torch.overrides import TorchFunctionMode
 from modelpack.backends.torch.capture.as_when_run import as_when_run, goes_a_compilers_way, not_compiled
 from modelpack.backends.torch.capture.decisions import Decision, watching_decisions
 from modelpack.backends.torch.capture.failures import failure, told_by_export
+from modelpack.backends.torch.capture.forwards import forward_of
 from modelpack.backends.torch.capture.hooks import hooks_as_found
 from modelpack.backends.torch.capture.lines import lines_of_forwards
 from modelpack.backends.torch.capture.markers import SET, enter
@@ -80,7 +81,7 @@ def arguments_of(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, A
     positional = [describe(each, lambda tensor: found.index(id(tensor))) for each in args]
     named = {name: describe(each, lambda tensor: found.index(id(tensor))) for name, each in kwargs.items()}
     try:
-        return bind(inspect.signature(type(model).forward), positional, named)
+        return bind(inspect.signature(forward_of(model)), positional, named)
     except TypeError as error:
         raise failure("MP609", f"the example inputs don't fit the forward: {error}") from None
 
@@ -149,7 +150,7 @@ class _Recorder:
 
     def watched(self, path: str, module: nn.Module, layer: nn.Module | None) -> Callable[..., Any]:
         """What is called in place of the forward of `module`: notes the call, and runs the layer, where it is one."""
-        signature = inspect.signature(type(module).forward)
+        signature = inspect.signature(forward_of(module))
         original = self.stand_in(module if layer is None else layer)
 
         def forward(*args: Any, **kwargs: Any) -> Any:

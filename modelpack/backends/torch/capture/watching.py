@@ -12,6 +12,7 @@ from typing import Any
 
 from torch import nn
 
+from modelpack.backends.torch.capture.forwards import forward_of
 from modelpack.backends.torch.capture.known import Known
 from modelpack.backends.torch.capture.packing import accepting_packed
 
@@ -29,10 +30,10 @@ def watching(model: nn.Module, watched: Watched, as_layer: AsLayer) -> Iterator[
     """Replace the forwards, on the instances, for a while."""
     found = _layers(model, as_layer)
     names = _Names(model)
-    replaced: list[nn.Module] = []
+    replaced: list[tuple[nn.Module, Any]] = []
     try:
         for path, module in model.named_modules():
-            if module not in found or type(module).forward is nn.Module.forward:
+            if module not in found or forward_of(module) is nn.Module.forward:
                 continue
             layer = found[module]
             forward = watched(names.of(path), module, layer.layer if layer is not None else None)
@@ -41,12 +42,14 @@ def watching(model: nn.Module, watched: Watched, as_layer: AsLayer) -> Iterator[
             if layer is not None and layer.tail:
                 names.beside(path, layer.tail)
                 forward = _with_tail(forward, [module.get_submodule(name) for name in layer.tail])
+            replaced.append((module, vars(module).get("forward")))
             module.__dict__["forward"] = forward
-            replaced.append(module)
         yield
     finally:
-        for module in replaced:
+        for module, own in replaced:
             del module.__dict__["forward"]
+            if own is not None:
+                module.__dict__["forward"] = own
 
 
 def _layers(model: nn.Module, as_layer: AsLayer) -> dict[nn.Module, Known | None]:
