@@ -43,7 +43,8 @@ def _report(report: Report, colour: bool, quiet: bool) -> Iterator[str]:
     if quiet:
         return
     shown = printable(report.path)
-    if report.summary is not None and not report.findings:
+    wrong = any(finding.severity is Severity.ERROR for finding in report.findings)
+    if report.summary is not None and not wrong:
         yield f"{shown}: sound ({printable(report.summary)})"
     elif report.silenced and not report.findings:
         yield f"{shown}: nothing new ({_number(report.silenced, 'problem')} silenced)"

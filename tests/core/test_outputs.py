@@ -79,6 +79,14 @@ def test_what_is_sound_needs_no_sum():
     assert render(REPORTS[2:3], Format.TEXT) == "c.yaml: sound (3 steps, 7,946 parameters)\n"
 
 
+def test_what_is_sound_is_said_to_be_beside_advice():
+    advised = Report("nets/a.yaml", (UNUSED,), "3 steps, 7,946 parameters")
+    last = render([advised], Format.TEXT).splitlines()[-2:]
+    assert last == ["nets/a.yaml: sound (3 steps, 7,946 parameters)", "0 errors, 1 warning in 1 file"]
+    as_error = Report("nets/a.yaml", (TYPE,), "3 steps, 7,946 parameters")
+    assert "sound" not in render([as_error], Format.TEXT)
+
+
 def test_colour_is_only_added():
     coloured = render(REPORTS, Format.TEXT, colour=True)
     assert "\x1b[31m\x1b[1mMP201\x1b[0m" in coloured
