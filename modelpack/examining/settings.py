@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -117,6 +116,8 @@ def _table(path: Path) -> dict[str, Any] | None:
         raise MisuseError(f"{path}: more than {_MOST_BYTES} bytes")
     if b"modelpack" not in text:
         return None
+    import tomllib  # only where there are settings
+
     try:
         document = tomllib.loads(text.decode())
     except (ValueError, RecursionError) as error:
