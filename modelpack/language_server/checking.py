@@ -6,9 +6,12 @@ import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from modelpack.examining.document import Examined, examined_text
+from modelpack.examining.settings import MisuseError, Settings, find_settings, settled
+from modelpack.language_server.beginnings import sound_beginning
 from modelpack.language_server.documents import Document
 from modelpack.network import Network
 
@@ -39,7 +42,9 @@ class Checks:
         self._documents = documents
         self._tell = tell
         self._wanted: dict[str, None] = {}
+        self._last: dict[str, Checked] = {}
         self._networks: dict[str, Network] = {}
+        self._settings: dict[Path, Settings] = {}
         self._thread = ThreadPoolExecutor(1, "check")
         self._task: asyncio.Task[None] | None = None
 
@@ -49,15 +54,29 @@ class Checks:
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._run())
 
-    def forget(self, uri: str) -> None:
-        self._wanted.pop(uri, None)
-        self._networks.pop(uri, None)
+    def want_all(self) -> None:
+        """Check every document anew: a file has changed, perhaps one that is imported, or one with settings."""
+        self._settings.clear()
+        for uri in self._documents:
+            self.want(uri)
 
-    async def network(self, uri: str) -> Network | None:
-        """That of the document when it was last sound; its latest text is waited for, if not for long."""
+    def forget(self, uri: str) -> None:
+        for each in (self._wanted, self._networks, self._last):
+            each.pop(uri, None)
+
+    async def networks(self, uri: str) -> list[Network]:
+        """That of the document, if it's sound; else of its first layers, and the one of when it was last sound.
+
+        The check of the latest text is waited for, if not for long.
+        """
         if self._task is not None:
             await asyncio.wait([self._task], timeout=_PATIENCE)
-        return self._networks.get(uri)
+        last, sound = self._last.get(uri), self._networks.get(uri)
+        before = [] if sound is None else [sound]
+        if last is None or last.examined.network is not None:
+            return before
+        beginning = await asyncio.get_running_loop().run_in_executor(self._thread, _beginning, last)
+        return before if beginning is None else [beginning, *before]
 
     def close(self) -> None:
         self._wanted.clear()
@@ -71,16 +90,42 @@ class Checks:
             if document is None or not document.is_architecture:
                 continue
             try:
-                examined = await asyncio.get_running_loop().run_in_executor(self._thread, _examined, document)
+                examined = await asyncio.get_running_loop().run_in_executor(
+                    self._thread, self._examined, document
+                )
             except Exception:
                 # A mistake of this library in one text must not end the help with all others.
                 logger.exception("the check of %s failed", uri)
                 continue
             if self._documents.get(uri) is document:
+                checked = self._last[uri] = Checked(document, examined)
                 if examined.network is not None:
                     self._networks[uri] = examined.network
-                self._tell(Checked(document, examined))
+                self._tell(checked)
+
+    def _examined(self, document: Document) -> Examined:
+        """What `modelpack check` says of the document, under the settings that hold where it lies."""
+        settings = self._settings_of(document)
+        examined = examined_text(_encoded(document), document.file, settings.budgets)
+        return replace(examined, findings=settled(examined.findings, settings))
+
+    def _settings_of(self, document: Document) -> Settings:
+        folder = Path(document.file).parent
+        if not document.uri.startswith("file:"):
+            return Settings()
+        if folder not in self._settings:
+            try:
+                self._settings[folder] = find_settings(folder)
+            except MisuseError as error:
+                logger.warning("%s", error)
+                self._settings[folder] = Settings()
+        return self._settings[folder]
 
 
-def _examined(document: Document) -> Examined:
-    return examined_text(document.text.text.encode("utf-8", "surrogatepass"), document.file)
+def _beginning(checked: Checked) -> Network | None:
+    problems = (finding.problem for finding in checked.examined.findings)
+    return sound_beginning(_encoded(checked.document), problems)
+
+
+def _encoded(document: Document) -> bytes:
+    return document.text.text.encode("utf-8", "surrogatepass")

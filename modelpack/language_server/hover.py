@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from modelpack.language_server.knowledge import (
@@ -38,8 +38,8 @@ class Hover:
     end: int
 
 
-def hover(text: Text, offset: int, network: Callable[[], Network | None]) -> Hover | None:
-    """What is to be said of the place. `network` is asked where shapes are: that of the text, or of when it was last sound."""
+def hover(text: Text, offset: int, networks: Sequence[Network]) -> Hover | None:
+    """What is to be said of the place; shapes are those in the first of `networks` that has what stands there."""
     told = index(text.text)
     in_comment = _ignored_code(text, offset)
     if in_comment is not None:
@@ -50,8 +50,10 @@ def hover(text: Text, offset: int, network: Callable[[], Network | None]) -> Hov
     spot = spot_of(way.path, is_key=way.is_key)
     mention = told.at(offset)
     if mention is not None:
-        return Hover(_mentioned(told, mention, spot, network), *mention.span)
-    markdown = _keyed(way.word, spot, network) if way.is_key else _valued(way.word, spot)
+        start, end = mention.span
+        span = (start, end) if offset <= end else (mention.word.start, mention.word.end)
+        return Hover(_mentioned(told, mention, spot, networks), *span)
+    markdown = _keyed(way.word, spot, networks) if way.is_key else _valued(way.word, spot)
     return Hover(markdown, way.word.start, way.word.end) if markdown else None
 
 
@@ -70,11 +72,11 @@ def _ignored_code(text: Text, offset: int) -> Hover | None:
 # ---------------------------------------------------------------------------------------------------- keys, values
 
 
-def _keyed(word: Word, spot: Spot, network: Callable[[], Network | None]) -> str | None:
+def _keyed(word: Word, spot: Spot, networks: Sequence[Network]) -> str | None:
     name = word.value
     match spot.role:
         case Role.NODE_KEY if name in BUILTIN:
-            return "\n\n".join([*_node_lines(spot, network), type_text(BUILTIN[name])])
+            return "\n\n".join([*_node_lines(spot, networks), type_text(BUILTIN[name])])
         case Role.NODE_KEY:
             return _described(name, NODE_KEYS)
         case Role.SETTING_KEY if spot.name in BUILTIN and name in BUILTIN[spot.name].settings:
@@ -105,28 +107,28 @@ def _described(name: str, known: dict[str, str]) -> str | None:
     return f"**{name}**: {known[name]}" if name in known else None
 
 
-def _node_lines(spot: Spot, network: Callable[[], Network | None]) -> list[str]:
+def _node_lines(spot: Spot, networks: Sequence[Network]) -> list[str]:
     """Shapes and tensors of a layer."""
-    found = network()
-    if found is None:
-        return []
-    shapes = node_shapes(found, spot.body, spot.node)
-    tensors = [f"- {each}" for each in node_tensors(found, spot.body, spot.node)]
-    return [*(_code(each) for each in shapes), *(["\n".join(tensors)] if tensors else [])]
+    for network in networks:
+        shapes = node_shapes(network, spot.body, spot.node)
+        tensors = [f"- {each}" for each in node_tensors(network, spot.body, spot.node)]
+        if shapes:
+            return [*(_code(each) for each in shapes), *(["\n".join(tensors)] if tensors else [])]
+    return []
 
 
 # -------------------------------------------------------------------------------------------------------- names
 
 
-def _mentioned(told: Index, mention: Mention, spot: Spot, network: Callable[[], Network | None]) -> str:
+def _mentioned(told: Index, mention: Mention, spot: Spot, networks: Sequence[Network]) -> str:
     symbol = mention.symbol
     where = f" of the block {symbol.body}" if symbol.body else ""
     lines = [f"{symbol.sort.value} **{symbol.name}**{where}"]
     match symbol.sort:
         case Sort.NODE:
-            lines += _node(told, mention, spot, network)
+            lines += _node(told, mention, spot, networks)
         case Sort.INPUT | Sort.TENSOR:
-            lines += _shapes(network, symbol.body, symbol.name)
+            lines += _shapes(networks, symbol.body, symbol.name)
         case Sort.BLOCK:
             lines += _block(told, symbol.name)
         case Sort.ARGUMENT:
@@ -140,20 +142,20 @@ def _mentioned(told: Index, mention: Mention, spot: Spot, network: Callable[[], 
     return "\n\n".join(lines)
 
 
-def _node(told: Index, mention: Mention, spot: Spot, network: Callable[[], Network | None]) -> list[str]:
+def _node(told: Index, mention: Mention, spot: Spot, networks: Sequence[Network]) -> list[str]:
     symbol = mention.symbol
     body = told.outline.bodies.get(symbol.body)
     node = body.nodes.get(symbol.name) if body else None
     does = f"`{node.does}`{f' {node.target}' if node.target else ''}" if node and node.does else ""
     lines = [does] if does else []
     if spot.role is Role.REFERENCE:
-        return lines + _shapes(network, symbol.body, mention.word.value)
-    return lines + _node_lines(Spot(Role.NODE_KEY, symbol.body, symbol.name), network)
+        return lines + _shapes(networks, symbol.body, mention.word.value)
+    return lines + _node_lines(Spot(Role.NODE_KEY, symbol.body, symbol.name), networks)
 
 
-def _shapes(network: Callable[[], Network | None], body: str, reference: str) -> list[str]:
-    found = network()
-    return [_code(each) for each in value_shapes(found, body, reference)] if found else []
+def _shapes(networks: Sequence[Network], body: str, reference: str) -> list[str]:
+    told = (value_shapes(network, body, reference) for network in networks)
+    return [_code(each) for each in next(filter(None, told), [])]
 
 
 def _block(told: Index, name: str) -> list[str]:

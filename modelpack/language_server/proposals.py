@@ -45,7 +45,7 @@ class Proposal:
 
 
 def proposals(told: Outline, way: Way, spot: Spot) -> Iterator[Proposal]:
-    """What may be written where `way` leads, in the document that `told` outlines; keys that are there already aren't proposed."""
+    """What may be written where `way` leads, in the document that `told` outlines; keys that are there aren't proposed."""
     find = _BY_ROLE.get(spot.role)
     if find is None:
         return

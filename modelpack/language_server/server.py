@@ -108,10 +108,8 @@ class _Session:
             self._publish(document, [])
 
     async def did_save(self, params: types.DidSaveTextDocumentParams) -> None:
-        """What it imports may have changed on the disk since, or be this very file."""
-        for uri, document in self._documents.items():
-            if document.is_architecture:
-                self._checks.want(uri)
+        """What others import may be this very file."""
+        self._checks.want_all()
 
     async def did_close(self, params: types.DidCloseTextDocumentParams) -> None:
         document = self._documents.pop(params.text_document.uri, None)
@@ -137,9 +135,9 @@ class _Session:
         document = self._document(params)
         if document is None:
             return None
-        network = await self._checks.network(document.uri)
+        networks = await self._checks.networks(document.uri)
         text, offset = _place(document, params)
-        found = await self._answer(lambda: hover(text, offset, lambda: network))
+        found = await self._answer(lambda: hover(text, offset, networks))
         return answers.hover_answer(text, found) if found else None
 
     async def completion(self, params: types.CompletionParams) -> types.CompletionList | None:

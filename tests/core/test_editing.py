@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelpack.checker import check_text
+from modelpack.examining.document import examined_text
 from modelpack.language_server.actions import actions
+from modelpack.language_server.beginnings import sound_beginning
 from modelpack.language_server.completion import Completion, completions
 from modelpack.language_server.hover import hover
 from modelpack.language_server.navigation import CantRename, Edit, definition, rename, uses
@@ -30,10 +32,6 @@ CASES = sorted([*VALID.glob("*.yaml"), *EXAMPLES.glob("*/architecture.yaml")])
 SMALL = [case for case in CASES if case.stat().st_size < 3000]
 
 by_name = {"ids": lambda case: f"{case.parent.name}/{case.name}"}
-
-
-def no_network() -> Network | None:
-    return None
 
 
 def edited(text: str, edits: list[Edit]) -> str:
@@ -63,7 +61,7 @@ def test_every_place_has_an_answer(case):
     for offset in range(0, len(text.text) + 1, 1 + len(text.text) // 500):
         for each in completions(text, offset):
             assert each.start <= offset <= each.end
-        found = hover(text, offset, no_network)
+        found = hover(text, offset, [])
         assert found is None or found.start <= offset <= found.end
         definition(text, offset)
 
@@ -88,7 +86,7 @@ def test_no_text_is_too_broken(broken, data):
     text = text_of(broken)
     offset = data.draw(st.integers(0, len(broken)))
     completions(text, offset)
-    hover(text, offset, no_network)
+    hover(text, offset, [])
     definition(text, offset)
     for each in uses(text, offset):
         assert each.span[0] <= each.span[1] <= len(broken)
@@ -293,8 +291,8 @@ def test_a_completion_takes_the_place_of_the_word():
 # ------------------------------------------------------------------------------------------------------ hover
 
 
-def told_at(told: str, network: Network | None = None) -> str:
-    found = hover(*written(told), lambda: network)
+def told_at(told: str, *networks: Network) -> str:
+    found = hover(*written(told), networks)
     return found.markdown if found else ""
 
 
@@ -310,6 +308,28 @@ def test_hover():
     assert "float32[1, 4]" in told_at(HEAD + "outputs: a.h|_n", network)
     assert "MP303" in told_at(HEAD + "# modelpack: ignore[MP2, MP3|03]")
     assert told_at(HEAD + "# nothing| here") == ""
+
+
+def test_of_a_text_that_is_wrong_the_first_layers_are_known():
+    wrong = NESTED.replace(
+        "  c: {call: b.one.1.fc}", "  c: {Linear: {in_features: 5, out_features: 6}}\n  d: {ReLU: {}}"
+    )
+    problems = examined_text(wrong.encode(), "net.yaml").findings
+    network = sound_beginning(wrong.encode(), [each.problem for each in problems])
+    assert network is not None
+    assert [step.name for step in network.main.steps] == ["a", "b"]
+    in_block = NESTED.replace("fc: {Linear: {in_features: 4", "fc: {Lenear: {in_features: 4")
+    problems = examined_text(in_block.encode(), "net.yaml").findings
+    network = sound_beginning(in_block.encode(), [each.problem for each in problems])
+    assert network is not None
+    assert [step.name for step in network.main.steps] == ["a"]
+    assert sound_beginning(b"modelpack: [", []) is None
+
+
+@given(mutated())
+def test_a_beginning_is_found_or_not(text):
+    findings = examined_text(text.encode(), "net.yaml").findings
+    sound_beginning(text.encode(), [each.problem for each in findings])
 
 
 def test_hover_tells_each_shape_that_a_block_is_used_with():

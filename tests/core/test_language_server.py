@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -203,6 +204,61 @@ def test_hover_tells_what_a_word_means_and_the_shapes_there(tmp_path):
         assert await window.client.text_document_hover_async(nothing) is None
 
     drive(tmp_path, story)
+
+
+def test_hover_tells_the_shapes_before_what_is_wrong(tmp_path):
+    async def story(window: Editor) -> None:
+        window.open(BROKEN)
+        asked = types.HoverParams(window.name, window.of("first", behind=1))
+        found = await window.client.text_document_hover_async(asked)
+        assert found is not None
+        assert "float32[batch, 20] → float32[batch, 30]" in str(found.contents)
+
+    drive(tmp_path, story)
+
+
+def test_settings_hold_in_the_editor_as_in_check(tmp_path):
+    (tmp_path / "pyproject.toml").write_text("[tool.modelpack]\nignore = ['MP303']\n")
+    (tmp_path / "sub").mkdir()
+
+    async def story(window: Editor) -> None:
+        window.open(BROKEN)
+        assert await window.problems() == []
+        (tmp_path / "pyproject.toml").write_text("[tool.modelpack.severity]\nMP303 = 'warning'\n")
+        window.client.text_document_did_save(types.DidSaveTextDocumentParams(window.name))
+        [problem] = await window.problems()
+        assert problem.severity == types.DiagnosticSeverity.Warning
+        (tmp_path / "pyproject.toml").write_text("[tool.modelpack]\nno-such = 1\n")
+        window.client.text_document_did_save(types.DidSaveTextDocumentParams(window.name))
+        [problem] = await window.problems()
+        assert problem.severity == types.DiagnosticSeverity.Error
+
+    drive(tmp_path, story, name="sub/net.yaml")
+
+
+def test_imports_count_from_the_file_and_lead_nowhere_from_what_is_no_file(tmp_path):
+    packs = Path(__file__).parents[1] / "cases"
+    text = (packs / "valid" / "take.yaml").read_text("utf-8")
+
+    async def story(window: Editor) -> None:
+        window.open(text)
+        assert await window.problems() == []
+        window.uri = "untitled:net.yaml"
+        window.open(text)
+        [problem] = await window.problems()
+        assert str(problem.code).startswith("MP5")
+
+    drive(packs, story, name="valid/unsaved.yaml")
+
+
+def test_without_pygls_the_command_says_what_is_missing():
+    script = "import sys; sys.modules['pygls'] = None; sys.argv = ['modelpack', 'lsp']; from modelpack.cli import main; main()"
+    ended = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "pip install 'modelpack-nn[lsp]'" in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 def test_completion_of_a_text_that_is_broken_at_the_cursor(tmp_path):
