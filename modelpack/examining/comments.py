@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from math import inf
 from typing import Any
 
@@ -29,25 +29,27 @@ _Spans = dict[int, list[tuple[int, float]]]
 """Line -> from which column to which, counted from 0, there are keys and values."""
 
 
-def ignored_codes(text: bytes) -> Mapping[int, tuple[str, ...]]:
-    """Line -> the codes, or beginnings of codes, that comments on it tell `check` to pass over there.
+def ignored_codes(text: bytes, numbers: Collection[int]) -> Mapping[int, tuple[str, ...]]:
+    """Of the lines `numbers` those with comments that tell `check` to pass over codes there -> the codes, or their beginnings.
 
     libyaml tells of no comments: what looks like one counts unless it lies inside of a key or a value. In a text that isn't YAML
     the comments before the mistake count.
     """
-    if _MARK.encode() not in text:
+    if not numbers or _MARK.encode() not in text:
         return {}
     try:
         data = checked_utf8(text, "", DEFAULT_LIMITS.bytes)
     except ArchitectureError:
         return {}
-    lines = enumerate(LINE_BREAK.split(data.decode()), 1)
-    marked = {number: line for number, line in lines if _MARK in line}
+    lines = LINE_BREAK.split(data.decode())
+    marked = [
+        number for number in sorted(set(numbers)) if number <= len(lines) and _MARK in lines[number - 1]
+    ]
     spans: _Spans = {}
-    last = _fill(spans, data, sorted(marked))
+    last = _fill(spans, data, marked) if marked else None
     found = {
-        number: tuple(_codes(line, spans.get(number, [])))
-        for number, line in marked.items()
+        number: tuple(_codes(lines[number - 1], spans.get(number, [])))
+        for number in marked
         if last is None or number < last
     }
     return {number: codes for number, codes in found.items() if codes}
@@ -69,6 +71,8 @@ def _fill(spans: _Spans, data: bytes, wanted: list[int]) -> int | None:
     try:
         for event in iter(CParser(data).get_event, None):
             line = event.start_mark.line + 1
+            if line > wanted[-1]:
+                return None
             count += 1
             # The same bounds as the reader's, which has said so: what is deep costs libyaml more than its length.
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,7 +65,7 @@ def findings_of(problems: Iterable[Problem], text: bytes, file: str) -> list[Fin
     """`problems` with their default severities, those in `text` (which they call `file`) with its lines; without those that
     comments in it silence.
     """
-    return list(_audible(_located(problems, text, file), text, file))
+    return list(_audible(list(_located(problems, text, file)), text, file))
 
 
 def advice(subject: Subject) -> tuple[Problem, ...]:
@@ -100,11 +100,11 @@ def _position(problem: Problem) -> tuple[int, int]:
     return (problem.place.line, problem.place.column) if problem.place else (0, 0)
 
 
-def _audible(findings: Iterable[Finding], text: bytes, file: str) -> Iterator[Finding]:
+def _audible(findings: Sequence[Finding], text: bytes, file: str) -> Iterator[Finding]:
     """Those that no comment on their line silences."""
-    ignored = ignored_codes(text)
-    for finding in findings:
-        place = finding.problem.place
-        silent = ignored.get(place.line, ()) if place and place.file == file else ()
-        if not finding.problem.code.startswith(silent):
+    places = [finding.problem.place for finding in findings]
+    numbers = [place.line if place and place.file == file else 0 for place in places]
+    ignored = ignored_codes(text, set(numbers) - {0})
+    for finding, number in zip(findings, numbers, strict=True):
+        if not finding.problem.code.startswith(ignored.get(number, ())):
             yield finding
