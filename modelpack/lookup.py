@@ -29,12 +29,18 @@ def flat(inputs: list[Specs], leaf: Leaf) -> tuple[TensorSpec | None, ...]:
     """One spec for each input of a layer; those of a variadic port follow one another.
 
     Raises:
-        Mismatch: where one tensor is wanted there are several.
+        Mismatch: where one tensor is wanted there are several, or none among any number.
     """
     ports = leaf.eval.type.ports
     flat: list[TensorSpec | None] = []
     for port, specs in zip(ports, inputs, strict=True):
-        flat += [_one(each) for each in (specs if port.variadic and isinstance(specs, tuple) else (specs,))]
+        if not (port.variadic and isinstance(specs, tuple)):
+            flat.append(_one(specs))
+            continue
+        if None in specs and not port.gaps:
+            told = f"one of its inputs '{port.name}' is null"
+            raise Mismatch(told, code="MP312", port=port.name)
+        flat += map(_one, specs)
     return tuple(flat)
 
 

@@ -89,11 +89,12 @@ Outputs = TensorSpec | tuple[TensorSpec, ...]
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """An input of a layer type; a `variadic` one takes any number of tensors."""
+    """An input of a layer type; a `variadic` one takes any number of tensors, with `gaps` also null among them."""
 
     name: str
     required: bool
     variadic: bool
+    gaps: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,7 +339,8 @@ def _ports(infer: Callable[..., Outputs]) -> tuple[Port, ...]:
     ports = tuple(Port(name, at < required, variadic=False) for at, name in enumerate(names))
     if code.co_flags & inspect.CO_VARARGS:
         last = code.co_varnames[code.co_argcount + code.co_kwonlyargcount]
-        ports += (Port(last, required=True, variadic=True),)
+        gaps = "None" in str(function.__annotations__[last])
+        ports += (Port(last, required=True, variadic=True, gaps=gaps),)
     return ports
 
 
