@@ -34,5 +34,22 @@ def test_what_says_something(text):
     assert not parse_comparison(text).always_holds()
 
 
+@given(COMPARISONS, SIZES)
+def test_what_never_holds_holds_at_no_size(comparison, sizes):
+    assert not (comparison.holds(sizes) and comparison.never_holds())
+
+
+@pytest.mark.parametrize(
+    "text", ["n < 1", "n * m <= 0", "n == n + 1", "n % 8 == 15", "n % 2 == -1", "n != n"]
+)
+def test_what_no_sizes_meet(text):
+    assert parse_comparison(text).never_holds()
+
+
+@pytest.mark.parametrize("text", ["n < 2", "n % 8 == 7", "n == m", "n // 2 == m // 2", "min(n, 16) != 3"])
+def test_what_some_sizes_meet(text):
+    assert not parse_comparison(text).never_holds()
+
+
 def test_without_a_value_it_does_not_hold():
     assert not parse_comparison("8 % (n - 2) == 0").holds({"n": 2})
