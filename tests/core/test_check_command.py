@@ -1,6 +1,7 @@
 """`modelpack check` as its users call it: which files it finds, what settings, comments and baselines do, how it ends."""
 
 import json
+from dataclasses import fields
 
 import pytest
 from typer.testing import CliRunner
@@ -403,16 +404,10 @@ def test_locks_are_held_against_the_architecture_beside(packed):
 # ------------------------------------------------------------------------ --watch
 
 
-def wish(**told):
-    defaults = dict.fromkeys(("output", "baseline", "cache")) | dict.fromkeys(("select", "ignore"), ())
-    defaults |= {
-        "form": command.Format.JSON,
-        "write_baseline": False,
-        "values": False,
-        "jobs": 1,
-        "quiet": True,
-    }
-    return command._Wish(paths=("net.yaml",), **{**defaults, **told})
+def wish():
+    flags = {each.name: False for each in fields(command._Wish)}
+    given = {"paths": ("net.yaml",), "form": command.Format.JSON, "jobs": 1, "select": (), "ignore": ()}
+    return command._Wish(**{**flags, **dict.fromkeys(("output", "baseline", "cache")), **given})
 
 
 def test_watching_checks_when_something_changed(here, capsys):
