@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable
+import tomllib
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -36,6 +39,7 @@ class Editor:
         self.text, self.version = "", 0
         self.published: asyncio.Queue[types.PublishDiagnosticsParams] = asyncio.Queue()
         self.messages: list[str] = []
+        self.told = types.ServerCapabilities()
 
     def open(self, text: str, language: str = "yaml") -> None:
         self.text = text
@@ -96,7 +100,9 @@ class Editor:
 
 
 @asynccontextmanager
-async def editor(folder: Path, name: str = "net.yaml") -> AsyncGenerator[Editor]:
+async def editor(
+    folder: Path, name: str = "net.yaml", encodings: Sequence[types.PositionEncodingKind] | None = None
+) -> AsyncGenerator[Editor]:
     """An editor whose server runs, with a file that it may open; the server ends by itself when it's told to."""
     client = LanguageClient("editor", "1")
     window = Editor(client, (folder / name).as_uri())
@@ -107,16 +113,18 @@ async def editor(folder: Path, name: str = "net.yaml") -> AsyncGenerator[Editor]
     await client.start_io(sys.executable, "-m", "modelpack", "lsp", "--stdio", cwd=folder)
     snippets = types.ClientCompletionItemOptions(snippet_support=True)
     capabilities = types.ClientCapabilities(
+        general=types.GeneralClientCapabilities(position_encodings=encodings),
         text_document=types.TextDocumentClientCapabilities(
             completion=types.CompletionClientCapabilities(completion_item=snippets),
             rename=types.RenameClientCapabilities(prepare_support=True),
-        )
+        ),
     )
     told = await client.initialize_async(
         types.InitializeParams(capabilities=capabilities, root_uri=folder.as_uri())
     )
     assert told.server_info is not None
     assert told.server_info.name == "modelpack"
+    window.told = told.capabilities
     client.initialized(types.InitializedParams())
     try:
         yield window
@@ -379,6 +387,28 @@ def test_places_are_counted_in_the_units_of_the_editor(tmp_path):
     drive(tmp_path, story)
 
 
+def test_an_editor_may_count_bytes(tmp_path):
+    async def run() -> None:
+        async with editor(tmp_path, encodings=[types.PositionEncodingKind.Utf8]) as window:
+            assert window.told.position_encoding == types.PositionEncodingKind.Utf8
+            window.open(BROKEN.replace("last:", "'é🙂':"))
+            places = [each.range for each in await window.problems()]
+            assert [(each.start.character, each.end.character) for each in places] == [(2, 10)]
+
+    asyncio.run(run())
+
+
+def test_of_a_burst_of_changes_the_last_is_told(tmp_path):
+    async def story(window: Editor) -> None:
+        window.open(BROKEN)
+        for width in range(100, 140):
+            window.type(f"out_features: {30 if width == 100 else width - 1}", f"out_features: {width}")
+        [problem] = await window.problems()
+        assert "139" in problem.message
+
+    drive(tmp_path, story)
+
+
 def test_quick_fixes(tmp_path):
     async def story(window: Editor) -> None:
         window.open(BROKEN.replace("in_features: 31", "in_featuers: 30"))
@@ -434,3 +464,17 @@ def test_what_is_hostile_ends_nothing(tmp_path):
         assert [each.code for each in await window.problems()] == ["MP303"]
 
     drive(tmp_path, story)
+
+
+PAGE = (Path(__file__).parents[2] / "spec" / "editors.md").read_text("utf-8")
+READERS = {"json": json.loads, "toml": tomllib.loads}
+
+
+@pytest.mark.parametrize(("language", "text"), re.findall(r"```(json|toml)\n(.*?)```", PAGE, re.DOTALL))
+def test_what_the_page_says_to_write_can_be_read(language, text):
+    assert READERS[language](text)
+
+
+def test_the_page_names_the_command():
+    commands = re.findall(r"[\[({]\s*['\"]modelpack['\"],?\s+['\"](\w+)['\"]", PAGE)
+    assert commands == ["lsp"] * 3
