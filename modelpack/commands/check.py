@@ -45,6 +45,7 @@ class _Wish:
     ignore: tuple[str, ...]
     baseline: Path | None
     write_baseline: bool
+    only_recognised: bool
     values: bool
     jobs: int
     cache: Path | None
@@ -69,6 +70,9 @@ def check(
     ] = False,
     values: Annotated[
         bool, typer.Option("--weights", help="Read the values of weights too, which takes as long as that.")
+    ] = False,
+    only_recognised: Annotated[
+        bool, typer.Option("--only-recognised", help="Pass over named files that are none of ours.")
     ] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Check again whenever a file changes.")] = False,
     jobs: Annotated[int, typer.Option(help="The most processes; 0: one for each processor.", min=0)] = 0,
@@ -99,6 +103,7 @@ def check(
             ignore=_codes(ignore, "--ignore"),
             baseline=baseline,
             write_baseline=write_baseline,
+            only_recognised=only_recognised,
             values=values,
             jobs=jobs or processors(),
             cache=None if no_cache else cache_dir or default_folder(),
@@ -129,7 +134,9 @@ def _what(wish: _Wish) -> tuple[Settings, list[Target]]:
         ignore=wish.ignore or settings.ignore,
         baseline=wish.baseline or settings.baseline,
     )
-    return settings, find_targets(wish.paths, settings.exclude, settings.root)
+    return settings, find_targets(
+        wish.paths, settings.exclude, settings.root, only_recognised=wish.only_recognised
+    )
 
 
 def _once(wish: _Wish, settings: Settings, targets: list[Target]) -> int:
@@ -155,6 +162,8 @@ def _once(wish: _Wish, settings: Settings, targets: list[Target]) -> int:
     if known is not None:
         reports = [without(report, before, known) for report in reports]
     _tell(wish, reports)
+    if not targets:
+        print("nothing to check there", file=sys.stderr)
     return 2 if missing else int(any(map(_counts, reports)))
 
 

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from fnmatch import fnmatchcase
-from glob import iglob
 from pathlib import Path
 
 from modelpack.examining.settings import MisuseError
@@ -45,18 +44,25 @@ class Target:
     kind: Kind
 
 
-def find_targets(paths: Sequence[str], exclude: Sequence[str] = (), root: Path | None = None) -> list[Target]:
+def find_targets(
+    paths: Sequence[str],
+    exclude: Sequence[str] = (),
+    root: Path | None = None,
+    *,
+    only_recognised: bool = False,
+) -> list[Target]:
     """What `paths` name, in their order, each once, but for what `exclude` fits (patterns of paths from `root`, or of names).
 
-    A file that is named is taken for what its name says, a directory is looked through: for packs, for YAML files with a key
-    `modelpack` at their top, and for the lock files of these. Hidden ones and links to directories are passed over.
+    A file that is named is taken for what its name says, or, where `only_recognised`, as if it were found; a directory is looked
+    through: for packs, for YAML files with a key `modelpack` at their top, and for the lock files of these. Hidden ones and links
+    to directories are passed over.
 
     Raises:
         MisuseError: a pattern that nothing fits.
     """
     found: dict[str, Target] = {}
     for path in paths:
-        for target in _named(path):
+        for target in _recognised(path) if only_recognised and os.path.isfile(path) else _named(path):
             if not _excluded(target.path, exclude, root):
                 found.setdefault(os.path.normpath(target.path), target)
     return list(found.values())
@@ -68,13 +74,15 @@ def _named(path: str) -> Iterator[Target]:
     elif os.path.lexists(path):
         yield from _there(path)
     elif _PATTERN.search(path):
+        from glob import iglob
+
         fitting = sorted(iglob(path, recursive=True))
         if not fitting:
             raise MisuseError(f"nothing fits '{path}'")
         for each in fitting:
             yield from _within(each) if os.path.isdir(each) else _recognised(each)
     else:
-        yield Target(str(Path(path)), Kind.NOTHING)
+        yield Target(str(Path(path)) if path else path, Kind.NOTHING)
 
 
 def _there(path: str) -> Iterator[Target]:
@@ -101,7 +109,7 @@ def _within(folder: str) -> Iterator[Target]:
             entries = sorted(listing, key=lambda each: each.name)
     except OSError as error:
         raise MisuseError(f"{folder}: {error.strerror}") from error
-    if _is_pack([each.name for each in entries]):
+    if folder.endswith(_PACK) or _is_pack([each.name for each in entries]):
         yield Target(folder, Kind.PACK)
         return
     for entry in entries:
@@ -110,7 +118,7 @@ def _within(folder: str) -> Iterator[Target]:
         path = entry.name if folder == "." else os.path.join(folder, entry.name)
         if entry.is_dir(follow_symlinks=False):
             yield from _within(path)
-        elif entry.is_file():
+        else:
             yield from _recognised(path)
 
 
@@ -122,7 +130,7 @@ def _is_pack(names: Iterable[str]) -> bool:
 
 def _recognised(path: str) -> Iterator[Target]:
     """A file that nobody named, if it is one of ours."""
-    kind = _by_name(os.path.basename(path))
+    kind = _by_name(os.path.basename(path)) if os.path.isfile(path) else None
     if kind is Kind.PACK or (kind is Kind.ARCHITECTURE and _begins(path)):
         yield Target(path, kind)
     elif kind is Kind.LOCK:

@@ -1,6 +1,7 @@
 """`modelpack check` as its users call it: which files it finds, what settings, comments and baselines do, how it ends."""
 
 import json
+import os
 from dataclasses import fields
 
 import pytest
@@ -132,6 +133,22 @@ def test_what_is_named_is_taken_for_what_its_name_says_and_once():
 def test_what_is_excluded(tree, pattern, gone):
     left = {path for path, _ in found(["."], exclude=[pattern], root=tree)}
     assert {path for path, _ in FOUND} - left == gone
+
+
+def test_what_is_no_file_is_passed_over_where_it_is_found_and_told_where_it_is_named(here):
+    os.mkfifo(here / "pipe.yaml")
+    (here / "loop.yaml").symlink_to("loop.yaml")
+    (here / "gone.yaml").symlink_to("not-there.yaml")
+    (here / "folder.yaml").mkdir()
+    assert found(["."]) == []
+    assert codes(run("pipe.yaml", "loop.yaml", "gone.yaml", "--json")) == ["MP504", "MP504", "MP501"]
+
+
+def test_that_there_is_nothing_to_check_is_told(here):
+    result = run(".")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "nothing to check there\n")
+    (here / "empty.modelpack").mkdir()
+    assert codes(run(".", "--json")) == ["MP502"]
 
 
 def test_a_pattern_that_nothing_fits_is_a_misuse(here):
