@@ -18,6 +18,9 @@ def fmt(
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing: tell which texts would change.")
     ] = False,
+    only_recognised: Annotated[
+        bool, typer.Option("--only-recognised", help="Pass over named files that are no architectures.")
+    ] = False,
     diff: Annotated[bool, typer.Option("--diff", help="Write nothing: print how they would change.")] = False,
 ) -> None:
     """Lay out architectures the canonical way, comments kept; what they mean stays the same. No framework is needed.
@@ -29,4 +32,4 @@ def fmt(
     from modelpack.formatting import format_text
 
     wish = Wish(format_text, "format", "formatted", unchanged="", check=check, diff=diff)
-    raise typer.Exit(rewrite(paths, wish))
+    raise typer.Exit(rewrite(paths, wish, only_recognised=only_recognised))

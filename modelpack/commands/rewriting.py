@@ -42,12 +42,12 @@ class Wish:
         return not self.check and not self.diff
 
 
-def rewrite(paths: Sequence[str], wish: Wish) -> int:
+def rewrite(paths: Sequence[str], wish: Wish, *, only_recognised: bool = False) -> int:
     """Do it, and tell; returns the exit status."""
     from modelpack.examining.settings import MisuseError
 
     try:
-        files = list(_files(paths))
+        files = list(_files(paths, only_recognised))
     except MisuseError as error:
         print(printable(str(error)), file=sys.stderr)
         return 2
@@ -87,7 +87,7 @@ def _rewrite_one(file: str, wish: Wish) -> int:
     return 0 if wish.writes else 1
 
 
-def _files(paths: Sequence[str]) -> Iterator[str]:
+def _files(paths: Sequence[str], only_recognised: bool) -> Iterator[str]:
     """The architectures that `paths` name, or that lie in the directories that they name.
 
     Raises:
@@ -103,9 +103,11 @@ def _files(paths: Sequence[str]) -> Iterator[str]:
         return
     settings = find_settings(common_folder(named))
     given = set(map(os.path.normpath, named))
-    for target in find_targets(named, settings.exclude, settings.root):
+    for target in find_targets(named, settings.exclude, settings.root, only_recognised=only_recognised):
         if target.kind is Kind.ARCHITECTURE and not _is_in_pack(target.path):
             yield target.path
+        elif only_recognised:
+            continue
         elif target.kind is Kind.NOTHING:
             raise MisuseError(f"{target.path}: there is no such file or directory")
         elif target.kind is Kind.ARCHITECTURE or os.path.normpath(target.path) in given:
