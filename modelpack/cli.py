@@ -6,9 +6,7 @@ Each command imports what it needs: `check` and `show` never a framework, and no
 from __future__ import annotations
 
 import gc
-import json
 import sys
-from dataclasses import asdict
 from enum import StrEnum
 from io import TextIOWrapper
 from pathlib import Path
@@ -25,6 +23,7 @@ from modelpack.commands.lsp import lsp
 from modelpack.commands.migrate import migrate
 from modelpack.commands.parts import extract, graft, merge
 from modelpack.commands.reporting import reporting
+from modelpack.commands.show import show
 from modelpack.limits import MOST_FIRST_BYTES
 
 if TYPE_CHECKING:
@@ -63,24 +62,6 @@ def root(version: Annotated[bool, typer.Option("--version", help="Print the vers
 
         print(__version__)
         raise typer.Exit
-
-
-@app.command()
-def show(
-    path: Annotated[Path, typer.Argument(help="An architecture file or a pack.")], as_json: Json = False
-) -> None:
-    """Print the layers with their output shapes and parameter counts; no framework is needed."""
-    with reporting():
-        from modelpack import api
-        from modelpack.summary import summarize
-
-        summary = summarize(api.check(path))
-    if as_json:
-        print(json.dumps(asdict(summary), indent=2))
-        return
-    from modelpack.console import print_summary
-
-    print_summary(summary)
 
 
 @app.command()
@@ -171,7 +152,7 @@ def schema(name: Annotated[SchemaName, typer.Argument(help="Of what.")] = Schema
     sys.stdout.write(schema_text(name.value))
 
 
-for command in (check, fmt, migrate, diff, explain, lock, build, extract, merge, graft, lsp):
+for command in (check, show, fmt, migrate, diff, explain, lock, build, extract, merge, graft, lsp):
     app.command()(command)
 
 

@@ -5,8 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from itertools import zip_longest
+from typing import TYPE_CHECKING
 
-from modelpack.summary import Row, Summary
+from modelpack.summary import Row, Summary, spec_text
+
+if TYPE_CHECKING:
+    from modelpack.costs import Costs
 
 __all__ = ["human_bytes", "print_summary", "progress_bar"]
 
@@ -46,23 +51,22 @@ def _silent(_done: int, _total: int) -> None:
     pass
 
 
-def print_summary(summary: Summary) -> None:
-    """The table of layers, with the sums below."""
+def print_summary(summary: Summary, costs: Costs | None) -> None:
+    """The table of layers, with the sums below; where the sizes are known, with what each takes."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     table = Table("layer", "type", "output", title=summary.name, title_justify="left")
-    table.add_column("parameters", justify="right")
+    for column in ("parameters", *(("FLOPs", "activations") if costs else ())):
+        table.add_column(column, justify="right")
     for name, spec in summary.inputs.items():
-        table.add_row(Text(name, style="dim"), Text("input", style="dim"), Text(spec), "")
-    for row in summary.rows:
-        table.add_row(
-            Text(_indented(row)),
-            Text(row.kind),
-            Text(row.outputs),
-            f"{row.elements:,}" if row.elements else "",
-        )
+        shown = spec_text(costs.at_sizes(costs.network.inputs[name])) if costs else spec
+        table.add_row(Text(name, style="dim"), Text("input", style="dim"), Text(shown))
+    for row, cost in zip_longest(summary.rows, costs.rows() if costs else ()):
+        taken = () if cost is None else (_number(cost.own.flops), _bytes(cost.own.activation_bytes))
+        outputs = row.outputs if cost is None else spec_text(cost.outputs)
+        table.add_row(Text(_indented(row)), Text(row.kind), Text(outputs), _number(row.elements), *taken)
     # Names must not be cut where the output isn't for a screen.
     console = Console(width=None if sys.stdout.isatty() else 1_000)
     console.print(table)
@@ -72,6 +76,22 @@ def print_summary(summary: Summary) -> None:
         highlight=False,
         soft_wrap=True,
     )
+    if costs is not None:
+        sizes = ", ".join(f"{name} {size}" for name, size in costs.sizes.items())
+        console.print(
+            f"{costs.total.flops:,} FLOPs and {human_bytes(costs.total.activation_bytes)} of activations in {costs.mode} mode"
+            + (f" at {sizes}" if sizes else ""),
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+def _number(count: int) -> str:
+    return f"{count:,}" if count else ""
+
+
+def _bytes(count: int) -> str:
+    return human_bytes(count) if count else ""
 
 
 def _indented(row: Row) -> str:

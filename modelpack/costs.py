@@ -74,6 +74,10 @@ class Costs:
         """A row for each step, a block before what is in it, as `Summary.rows`; made one by one, there may be many."""
         return self._count.rows(self.network.main, "", 0)
 
+    def at_sizes(self, specs: Specs) -> Specs:
+        """Specs of the network with numbers for all axes."""
+        return self._count.bound(specs, "")
+
 
 def costs(network: Network, sizes: Mapping[str, int] | None = None, *, mode: str | None = None) -> Costs:
     """What `network` takes where its free dimensions have these `sizes`; those not given are 1, or larger
@@ -188,7 +192,7 @@ class _Count:
             own = _raw(step.does.body) if isinstance(step.does, Child) else total
             if self._absent(step):
                 own = total
-            outputs = self.bound(step.outputs, step)
+            outputs = self.bound(step.outputs, step.name)
             yield CostRow(f"{prefix}{step.name}", _kind(step), outputs, own, total, depth)
             if isinstance(step.does, Child):
                 yield from self.rows(step.does.body, f"{prefix}{step.name}.", depth + 1)
@@ -214,23 +218,23 @@ class _Count:
     def _leaf(self, body: Body, step: Step, leaf: Leaf) -> Cost:
         training = self._mode == "train"
         layer = leaf.train if training else leaf.eval
-        given = [self.bound(_followed(wiring, body), step) for wiring in step.inputs]
-        outputs = tuple(_specs(self.bound(step.outputs, step)))
+        given = [self.bound(_followed(wiring, body), step.name) for wiring in step.inputs]
+        outputs = tuple(_specs(self.bound(step.outputs, step.name)))
         made = 0 if shares_memory(layer, training=training) else sum(map(_bytes, outputs))
         parameters = sum(prod(each.shape) for each in leaf.tensors if each.is_parameter)
         return Cost(flops(layer, flat(given, leaf), outputs, training=training), made, parameters)
 
-    def bound(self, specs: Specs, step: Step) -> Specs:
-        """The same with numbers for all axes."""
+    def bound(self, specs: Specs, path: str) -> Specs:
+        """The same with numbers for all axes; `path` is where problems say that they are."""
         if isinstance(specs, TensorSpec):
-            return TensorSpec(specs.dtype, tuple(self._size(axis, step) for axis in specs.shape))
+            return TensorSpec(specs.dtype, tuple(self._size(axis, path) for axis in specs.shape))
         if isinstance(specs, tuple):
-            return tuple(self.bound(each, step) for each in specs)
+            return tuple(self.bound(each, path) for each in specs)
         if isinstance(specs, Mapping):
-            return {name: self.bound(each, step) for name, each in specs.items()}
+            return {name: self.bound(each, path) for name, each in specs.items()}
         return None
 
-    def _size(self, dim: Dim, step: Step) -> int:
+    def _size(self, dim: Dim, path: str) -> int:
         if isinstance(dim, int):
             return dim
         known = self._dims.get(dim)
@@ -243,7 +247,7 @@ class _Count:
                 told = ", ".join(f"{name}={self._sizes[name]}" for name in sorted(symbols(dim)))
                 hint = "give other sizes"
                 message = f"at {told} it has no result: {dim} would be {known or 'no size'}"
-                raise BuildError(Problem("MP702", message, path=step.name, hint=hint))
+                raise BuildError(Problem("MP702", message, path=path, hint=hint))
             self._dims[dim] = known
         return known
 

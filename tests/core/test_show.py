@@ -135,17 +135,19 @@ blocks:
   Inner:
     inputs: {p: {}}
     layers:
-      act: {ReLU: {}}
-    outputs: {same: p, acted: act}
+      pieces: {chunk: {chunks: 2, dim: 0}}
+      act: {ReLU: {}, inputs: [p]}
+    outputs: {same: p, acted: act, pieces: pieces}
   Outer:
     inputs: {a: {}, b: {}}
     layers:
       inner: {use: Inner, inputs: [a]}
       sum: {add: {}, inputs: [inner.acted, b]}
       again: {call: inner, inputs: [sum]}
-    outputs: [again.acted, inner.same]
+    outputs: [again.acted, inner.same, inner.pieces]
 layers:
   outer: {use: Outer, inputs: [x, y]}
+  piece: {ReLU: {}, inputs: [outer.2.1]}
   end: {add: {}, inputs: [outer.0, outer.1]}
   split: {chunk: {chunks: 2, dim: 1}}
 outputs: {halves: split, whole: end}
