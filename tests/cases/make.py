@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.cases.cases import DIFF, Case, difference, problems_of, table, told
 from tests.cases.every import every_case
+from tests.cases.pages import write_pages
 
 
 def write(case: Case) -> None:
@@ -29,3 +30,4 @@ if __name__ == "__main__":
         write(case)
     for case in sorted(DIFF.iterdir()):
         (case / "difference.txt").write_text(difference(case), encoding="utf-8")
+    write_pages()

@@ -13,6 +13,7 @@ from modelpack.cli import app
 from modelpack.errors import CODES
 from modelpack.explanations import error_reference, explanation, explanations
 from modelpack.lint import RULES
+from tests.cases.pages import PAGES, with_examples
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,6 +33,15 @@ def test_every_code_has_a_page_with_a_way_out(code):
 def test_a_page_is_what_stands_under_its_title():
     assert explanation("MP110").startswith("Merge keys (`<<`) hide what a mapping holds")
     assert explanation("MP124") == "One key is longer than any name may be. *Way out:* shorten it."
+
+
+def test_pages_have_the_examples_of_the_cases():
+    text = PAGES.read_text(encoding="utf-8")
+    assert with_examples(text) == text, "python -m tests.cases.pages"
+    assert explanation("MP201").endswith(
+        "```diff\n-  act: {Rellu: {}}\n+  act: {ReLU: {}}\n```\n\n"
+        "> MP201 layers.act: unknown layer type 'Rellu'\n> hint: did you mean 'ReLU'?"
+    )
 
 
 def test_rules_have_their_pages_in_their_docstrings_only():

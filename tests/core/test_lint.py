@@ -199,6 +199,7 @@ REQUIRED = {
     "negative": (["8 - batch > 3", "3 * batch > 11"], "MP813"),
     "at most 1": (["batch <= 1"], "MP813"),
     "nothing left": (["batch > 8", "batch < 9"], "MP814"),
+    "rounded": (["2 * batch >= 7", "batch < 5"], "MP813"),
     "two values": (["batch > 8", "batch < 11"], None),
     "one of many": (["batch % 4 == 0"], None),
     "of two": (["batch == length"], None),
