@@ -65,7 +65,7 @@ def _ignored_code(text: Text, offset: int) -> Hover | None:
             first = start + comment.start() + match.start()
             told = code_text(match[0])
             if first <= offset <= first + len(match[0]) and told:
-                return Hover(f"{told}. Passed over on this line.", first, first + len(match[0]))
+                return Hover(f"{told}\n\nPassed over on this line.", first, first + len(match[0]))
     return None
 
 
