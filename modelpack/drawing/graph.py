@@ -134,12 +134,8 @@ def _sources(wiring: Wiring, scope: _Scope) -> Iterator[tuple[str, str]]:
     """The vertices that give a value, each with which of its outputs it is: through the walls of open blocks."""
     waiting = [(slot, scope) for slot in slots(wiring)]
     waiting.reverse()
-    seen: set[tuple[Slot, int]] = set()
     while waiting:
         slot, scope = waiting.pop()
-        if (slot, id(scope)) in seen:
-            continue
-        seen.add((slot, id(scope)))
         beyond = _beyond(slot, scope)
         if beyond is None:
             yield scope.ids[slot.index], ".".join(map(str, slot.path))

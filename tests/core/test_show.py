@@ -135,8 +135,8 @@ blocks:
   Inner:
     inputs: {p: {}}
     layers:
-      pieces: {chunk: {chunks: 2, dim: 0}}
-      act: {ReLU: {}, inputs: [p]}
+      act: {ReLU: {}}
+      pieces: {chunk: {chunks: 2, dim: 1}}
     outputs: {same: p, acted: act, pieces: pieces}
   Outer:
     inputs: {a: {}, b: {}}
@@ -178,17 +178,21 @@ def test_edges_go_through_the_walls_of_open_blocks():
         ("y", "outer", ""),
         ("outer", "end", "0"),
         ("outer", "end", "1"),
+        ("outer", "piece", "2.1"),
     }
     middle = {("y", "outer/sum", ""), ("outer/sum", "outer/again", ""), ("outer/again", "end", "acted")}
     assert edges(1) == end | middle | {
         ("x", "outer/inner", ""),
         ("outer/inner", "outer/sum", "acted"),
         ("outer/inner", "end", "same"),
+        ("outer/inner", "piece", "pieces.1"),
     }
     assert edges(2) == end | middle | {
         ("x", "outer/inner/act", ""),
         ("outer/inner/act", "outer/sum", ""),
         ("x", "end", ""),
+        ("outer/inner/act", "outer/inner/pieces", ""),
+        ("outer/inner/pieces", "piece", "1"),
     }
     assert edges(9) == edges(2)
 
