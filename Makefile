@@ -37,9 +37,11 @@ check: $(STAMP)
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 	$(BIN)/python -m modelpack.generate --check
+	$(BIN)/python -m modelpack.backends.support --check
 
 generate: $(STAMP)
 	$(BIN)/python -m modelpack.generate
+	$(BIN)/python -m modelpack.backends.support
 
 # The captured networks of examples/, as capture makes them now.
 examples: $(STAMP)

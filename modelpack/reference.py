@@ -24,7 +24,7 @@ Generated from the registry by `make generate`; edit the declarations in `modelp
 The name of a type is the key of a layer, its settings stand below it. Types that begin with a capital may have parameters and
 become modules; lower-case ones are operations. A meaning never changes once released: a new one is a new type, or a new setting
 whose default is the old meaning. Settings also take arguments of a block (`$channels`) and, where training and evaluation differ,
-`{train: …, eval: …}`.
+`{train: …, eval: …}`. What each becomes in which framework, [backends.md](backends.md) says. The examples are run by the tests.
 """
 
 
