@@ -6,29 +6,14 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from modelpack.architecture import KEYWORDS
+from modelpack.schemas.words import BODY_WORDS, DOCUMENT_WORDS
 
 __all__ = ["BODY_KEYS", "TOP_KEYS", "Role", "Spot", "spot_of"]
 
-TOP_KEYS = {
-    "modelpack": "the version of the format: 1",
-    "name": "what the network is called",
-    "dtype": "of parameters and buffers that don't say theirs; float32 if absent",
-    "modes": "the modes that it runs in: [train, eval] if absent",
-    "imports": "other packs, of which `use` takes parts",
-    "requires": "what must hold between free dimensions: `height % 32 == 0`",
-    "blocks": "templates that `use` makes submodules of",
-}
+TOP_KEYS = {key: word.text for key, word in DOCUMENT_WORDS.items()}
 """The keys that only the whole document has, with what they mean."""
 
-BODY_KEYS = {
-    "inputs": "what it is called with, in order: name -> `{dtype: …, shape: […]}`",
-    "parameters": "trained tensors of its own",
-    "buffers": "other tensors of its own",
-    "layers": "the steps, in order; each feeds the next unless `inputs` says more",
-    "outputs": "what it returns; the last layer's output where not given",
-    "tied": "groups of names that are one tensor",
-    "arguments": "values that each use gives: name -> `int`, `float`, `bool`, `str`, `dim` or `list`",
-}
+BODY_KEYS = {key: word.text for key, word in BODY_WORDS.items()}
 """The keys of a block; all but `arguments` are the document's too."""
 
 
