@@ -253,6 +253,7 @@ layers:
         ("outputs: {y: |}", ["a", "a.output", "a.h_n", "a.c_n", "x"]),
         ("requires: ['|']", ["batch"]),
         ("# a comment |", []),
+        ("outputs: 'a'|", []),
     ],
 )
 def test_what_is_proposed(typed, offered):

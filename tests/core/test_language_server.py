@@ -256,7 +256,7 @@ def test_imports_count_from_the_file_and_lead_nowhere_from_what_is_no_file(tmp_p
         [problem] = await window.problems()
         assert str(problem.code).startswith("MP5")
 
-    drive(packs, story, name="valid/unsaved.yaml")
+    drive(packs / "valid", story, name="unsaved.yaml")
 
 
 def test_without_pygls_the_command_says_what_is_missing():
@@ -267,6 +267,15 @@ def test_without_pygls_the_command_says_what_is_missing():
     assert (ended.returncode, ended.stdout) == (2, "")
     assert "pip install 'modelpack-nn[lsp]'" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    "sent", [b"", b"Content-Length: 5\r\n\r\nhello", b"Content-Length: 99\r\n\r\n{}", b"\xff\n\n"]
+)
+def test_it_ends_with_its_client(sent):
+    command = [sys.executable, "-m", "modelpack", "lsp"]
+    ended = subprocess.run(command, input=sent, capture_output=True, timeout=PATIENCE, check=False)
+    assert ended.returncode == 0
 
 
 def test_completion_of_a_text_that_is_broken_at_the_cursor(tmp_path):
