@@ -149,8 +149,10 @@ class _Reader:
         if value is None:
             self.problems.missing("name", top, _TOP, "")
             return ""
-        name = self.problems.text(value, "name") or ""
-        if name and not (PATH.fullmatch(name) and len(name) <= 128):
+        name = self.problems.text(value, "name")
+        if name is None:
+            return ""
+        if not (PATH.fullmatch(name) and len(name) <= 128):
             self.problems.add(
                 "MP206",
                 f"'{name}' can't be a name: letters, digits, '_', '-' and '.' only",

@@ -125,7 +125,7 @@ def _definitions() -> dict[str, Schema]:
         "dtype": {"enum": [dtype.value for dtype in DType]},
         "expression": {
             "type": "string",
-            "pattern": "^\\$",
+            "pattern": "^\\$[A-Za-z_]",
             "description": "arithmetic over a block's arguments",
         },
         "init": _init(),

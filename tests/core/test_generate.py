@@ -121,12 +121,12 @@ NODES = {
 
 @pytest.mark.parametrize(("node", "valid"), NODES.values(), ids=list(NODES))
 def test_the_schema_tells_nodes_apart(node, valid):
-    assert VALIDATOR.is_valid(_document(node)) is valid
+    assert VALIDATOR.is_valid(document_of(node)) is valid
 
 
 def test_one_mistake_is_one_error_that_names_it():
     """Discriminated by key: no list of all types."""
-    document = _document({"Conv2d": {"in_channels": 3, "out_channels": 4, "kernel_sise": 3}})
+    document = document_of({"Conv2d": {"in_channels": 3, "out_channels": 4, "kernel_sise": 3}})
     errors = list(VALIDATOR.iter_errors(document))
     assert {error.json_path.rpartition("layers.")[2] for error in errors} == {"layer.Conv2d"}
     assert any("'kernel_sise' was unexpected" in error.message for error in errors)
@@ -146,7 +146,7 @@ IMPORTS = {
 
 @pytest.mark.parametrize(("imports", "valid"), IMPORTS.values(), ids=list(IMPORTS))
 def test_the_schema_says_what_an_import_is(imports, valid):
-    document = _document({"ReLU": {}}) | {"imports": imports}
+    document = document_of({"ReLU": {}}) | {"imports": imports}
     assert VALIDATOR.is_valid(document) is valid
     assert reads(document) is valid
 
@@ -166,7 +166,7 @@ def test_what_the_checker_lets_pass_the_schema_does(case):
 
 @pytest.mark.parametrize("key", ["comment", "Layers"])
 def test_unknown_keys_are_errors(key):
-    assert not VALIDATOR.is_valid(_document({"ReLU": {}}) | {key: {}})
+    assert not VALIDATOR.is_valid(document_of({"ReLU": {}}) | {key: {}})
 
 
 def test_what_write_manifest_writes_is_valid():
@@ -192,7 +192,7 @@ def test_what_write_manifest_writes_is_valid():
         assert not jsonschema.Draft202012Validator(schema).is_valid(document | wrong)
 
 
-def _document(node: dict) -> dict:
+def document_of(node: dict) -> dict:
     return {
         "modelpack": 1,
         "name": "n",

@@ -23,7 +23,7 @@ from modelpack.reader import read_draft
 from modelpack.schemas.words import BODY_WORDS, DOCUMENT_WORDS, NODE_WORDS
 from modelpack.writer import write
 from tests.cases.cases import CORRECTED, INVALID, VALID
-from tests.core.test_generate import plain
+from tests.core.test_generate import document_of, plain
 from tests.strategies import documents, networks
 
 ROOT = Path(__file__).parents[2]
@@ -44,6 +44,7 @@ UNSAID: list[tuple[str, str, str]] = [
     ),
     ("MP2(09|13|17|22)", r"must be [^:]*: ", "arithmetic: a schema knows no grammar"),
     ("MP209", r"not \[.*'", "texts among integers: they are arithmetic too"),
+    ("MP209", r"not '\$[A-Za-z_]", "the same of arguments"),
     ("MP209", "known only when called", "whether a name in arithmetic is an argument"),
     (
         "MP2(09|17|22)",
@@ -75,6 +76,40 @@ def test_what_the_checker_takes_the_schema_takes(path):
 @pytest.mark.parametrize("path", sorted(INVALID.glob("*.yaml")), ids=lambda path: path.stem)
 def test_what_is_structurally_wrong_is_wrong_to_the_schema(path):
     agree(path.read_bytes())
+
+
+def setting(**node: Any) -> dict[str, Any]:
+    return {"layers": {"layer": node}}
+
+
+ODD: dict[str, dict[str, Any]] = {
+    "an empty name": {"name": ""},
+    "a version with a point": {"modelpack": 1.0},
+    "modes in another order": {"modes": ["eval", "train"]},
+    "nothing tied": {"tied": []},
+    "outputs that are null": {"outputs": None},
+    "requirements that are null": {"requires": None},
+    "no inputs": {"inputs": {}},
+    "an input of none": {"inputs": {"x": []}},
+    "an input of nothing told": {"inputs": {"x": {"y": {}}}},
+    "65 axes": {"inputs": {"x": {"dtype": "float32", "shape": [1] * 65}}},
+    "numbered from a text": setting(ReLU={}, repeat="2", **{"from": "1"}),
+    "a long reference": setting(ReLU={}, inputs=["x" * 257]),
+    "first values of an odd name": setting(ReLU={}, init={"a b": "zeros"}),
+    "two initialisers": setting(ReLU={}, init={"w": {"zeros": {}, "ones": {}}}),
+    "an initialiser of null": setting(ReLU={}, init={"w": {"zeros": None}}),
+    "an argument of an odd name": setting(use="block", **{"with": {"a b": 1}}),
+    "an argument of no name": setting(ReLU={"inplace": "$"}),
+    "settings by one mode": setting(Dropout={"p": {"train": 0.1}}),
+    "an axis twice": setting(sum={"dim": [1, 1]}),
+    "all axes": setting(sum={"dim": []}),
+}
+
+
+@pytest.mark.parametrize("change", ODD.values(), ids=list(ODD))
+def test_odd_documents(change):
+    """On the edge of what is allowed: right or wrong, but to both."""
+    agree(json.dumps(document_of({"ReLU": {}}) | change))
 
 
 # ---------------------------------------------------------------------------------------------- documents that are changed
