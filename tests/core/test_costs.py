@@ -68,7 +68,7 @@ PRODUCTS = {
         ["batch, 3, 4", "4, 3, 5"],
         2 * 3 * 4 * 5,
     ),
-    "chain": ("{chain_matmul: {}}", ["batch, 3", "3, 4", "4, 5"], 2 * 3 * 4 + 2 * 4 * 5),
+    "chain": ("{linalg_multi_dot: {}}", ["batch, 3", "3, 4", "4, 5"], 2 * 3 * 4 + 2 * 4 * 5),
     "inner": ("{inner: {}}", ["batch, 3", "4, 3"], 2 * 4 * 3),
     "einsum of two": ("{einsum: {equation: 'bij,bjk->bik'}}", ["batch, 3, 4", "batch, 4, 5"], 2 * 3 * 4 * 5),
     "einsum with dots": (
@@ -129,13 +129,20 @@ PRODUCTS = {
 }
 
 
-@pytest.mark.parametrize(("layer", "shapes", "multiplications"), PRODUCTS.values(), ids=list(PRODUCTS))
-def test_a_product_counts_two_for_each_multiply_add(layer, shapes, multiplications):
+SIZES = {"batch": 2, "length": 5}
+
+
+def product(layer, shapes):
+    """A network of one layer, given by its text, on inputs of these shapes."""
     inputs = "\n  ".join(f"x{at}: {{dtype: float32, shape: [{shape}]}}" for at, shape in enumerate(shapes))
     names = ", ".join(f"x{at}" for at in range(len(shapes)))
-    ports = layer[:-1] + f", inputs: [{names}]}}"
-    subject = network(f"  y: {ports}\n", inputs)
-    sizes = {name: {"batch": 2, "length": 5}[name] for name in free_dimensions(subject)}
+    return network(f"  y: {layer[:-1]}, inputs: [{names}]}}\n", inputs)
+
+
+@pytest.mark.parametrize(("layer", "shapes", "multiplications"), PRODUCTS.values(), ids=list(PRODUCTS))
+def test_a_product_counts_two_for_each_multiply_add(layer, shapes, multiplications):
+    subject = product(layer, shapes)
+    sizes = {name: SIZES[name] for name in free_dimensions(subject)}
     assert costs(subject, sizes).total.flops == 2 * multiplications
 
 
