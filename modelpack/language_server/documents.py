@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from lsprotocol import types
 from pygls.uris import to_fs_path, urlparse
 
+from modelpack.files import ARCHITECTURE
 from modelpack.language_server.texts import Change, Text, changed, text_of
 
-__all__ = ["Document", "after", "opened"]
+__all__ = ["Document", "after", "opened", "pack_text"]
 
 _ARCHITECTURE = re.compile(r"^(?:modelpack|'modelpack'|\"modelpack\")[ \t]*:", re.MULTILINE)
 _BEGINNING = 1 << 16
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,19 @@ def after(document: Document, params: types.DidChangeTextDocumentParams) -> Docu
         else:
             text = changed(text, Change(each.text))
     return replace(document, text=text, version=params.text_document.version)
+
+
+def pack_text(document: Document, pack: str) -> str | None:
+    """The URI of the architecture in the pack that `document` imports from `pack`; None of one that isn't a folder with one."""
+    if (
+        not document.uri.startswith("file:")
+        or _SCHEME.match(pack)
+        or Path(pack).is_absolute()
+        or "\0" in pack
+    ):
+        return None
+    path = Path(document.file).parent / pack / ARCHITECTURE
+    return path.resolve().as_uri() if path.is_file() else None
 
 
 def _file(uri: str) -> str:

@@ -27,6 +27,7 @@ __all__ = ["Hover", "hover"]
 
 _IGNORE = re.compile(r"#\s*modelpack: ignore\[([^\]]*)\]")
 _CODE = re.compile(r"MP[0-9]{1,3}")
+_LONGEST = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +123,8 @@ def _node_lines(spot: Spot, networks: Sequence[Network]) -> list[str]:
 
 def _mentioned(told: Index, mention: Mention, spot: Spot, networks: Sequence[Network]) -> str:
     symbol = mention.symbol
-    where = f" of the block {symbol.body}" if symbol.body else ""
-    lines = [f"{symbol.sort.value} **{symbol.name}**{where}"]
+    where = f" of the block {_quoted(symbol.body)}" if symbol.body else ""
+    lines = [f"{symbol.sort.value} {_quoted(symbol.name)}{where}"]
     match symbol.sort:
         case Sort.NODE:
             lines += _node(told, mention, spot, networks)
@@ -136,7 +137,7 @@ def _mentioned(told: Index, mention: Mention, spot: Spot, networks: Sequence[Net
         case Sort.IMPORT:
             entry = told.outline.imports.get(symbol.name)
             pack = entry.value.get("pack") if entry and isinstance(entry.value, Mapping) else None
-            lines += [f"pack `{pack.value}`"] if isinstance(pack, Word) else []
+            lines += [f"pack {_quoted(pack.value)}"] if isinstance(pack, Word) else []
         case Sort.DIMENSION:
             lines += ["the size of an axis, told by the inputs"]
     return "\n\n".join(lines)
@@ -146,7 +147,7 @@ def _node(told: Index, mention: Mention, spot: Spot, networks: Sequence[Network]
     symbol = mention.symbol
     body = told.outline.bodies.get(symbol.body)
     node = body.nodes.get(symbol.name) if body else None
-    does = f"`{node.does}`{f' {node.target}' if node.target else ''}" if node and node.does else ""
+    does = _quoted(f"{node.does} {node.target}".rstrip()) if node and node.does else ""
     lines = [does] if does else []
     if spot.role is Role.REFERENCE:
         return lines + _shapes(networks, symbol.body, mention.word.value)
@@ -162,9 +163,10 @@ def _block(told: Index, name: str) -> list[str]:
     body = told.outline.bodies.get(name)
     if body is None:
         return ["there is no such block"]
-    arguments = [f"- {each}: {_kind(entry.value)}" for each, entry in body.arguments.items()]
-    takes = ", ".join(body.inputs) or "nothing"
-    return [f"takes {takes}; {len(body.nodes)} layers", *(["\n".join(arguments)] if arguments else [])]
+    arguments = [f"- {_quoted(each)}: {_kind(entry.value)}" for each, entry in body.arguments.items()]
+    takes = ", ".join(map(_quoted, body.inputs)) or "nothing"
+    layers = "1 layer" if len(body.nodes) == 1 else f"{len(body.nodes)} layers"
+    return [f"takes {takes}; has {layers}", *(["\n".join(arguments)] if arguments else [])]
 
 
 def _argument(told: Index, block: str, name: str) -> list[str]:
@@ -176,11 +178,17 @@ def _argument(told: Index, block: str, name: str) -> list[str]:
 def _kind(value: Value | None) -> str:
     """`int`, or `int, 3 if it isn't given`."""
     if not isinstance(value, Mapping):
-        return f"`{value.value}`" if isinstance(value, Word) else "?"
+        return _quoted(value.value) if isinstance(value, Word) else "?"
     kind, default = value.get("type"), value.get("default")
-    told = f"`{kind.value}`" if isinstance(kind, Word) else "?"
-    return f"{told}, `{default.value}` where it isn't given" if isinstance(default, Word) else told
+    told = _quoted(kind.value) if isinstance(kind, Word) else "?"
+    return f"{told}, {_quoted(default.value)} where it isn't given" if isinstance(default, Word) else told
 
 
 def _code(text: str) -> str:
     return f"```text\n{text}\n```"
+
+
+def _quoted(text: str) -> str:
+    """What a file says, as code: it may hold no Markdown of its own, such as a picture that an editor would fetch."""
+    shown = "".join(each if each.isprintable() and each != "`" else "'" for each in text[:_LONGEST])
+    return f"`{shown}`"

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from modelpack.errors import Problem
+from modelpack.language_server.roles import Role, spot_of
 from modelpack.language_server.symbols import Index, Mention, Sort, Symbol, index
 from modelpack.language_server.texts import Text
-from modelpack.language_server.tree import Word
+from modelpack.language_server.tree import Mapping, Word, find
 from modelpack.reading import NAME, PATH
 from modelpack.scalars import resolve
 
-__all__ = ["CantRename", "Edit", "definition", "mention_at", "rename", "uses"]
+__all__ = ["CantRename", "Edit", "definition", "imported", "mention_at", "rename", "uses"]
 
 
 class CantRename(Exception):  # noqa: N818  (no error: an answer)
@@ -38,6 +39,18 @@ def definition(text: Text, offset: int) -> Mention | None:
     told = index(text.text)
     mention = told.at(offset)
     return told.definition(mention.symbol) if mention else None
+
+
+def imported(text: Text, offset: int) -> str | None:
+    """The pack that an import names, as it is written there, where `offset` is in the import's name or its path."""
+    told = index(text.text)
+    way = find(told.outline.root, offset)
+    spot = spot_of(way.path, is_key=way.is_key) if way else None
+    if way is None or spot is None or spot.role not in (Role.IMPORT_NAME, Role.IMPORT_VALUE):
+        return None
+    entry = told.outline.imports.get(str(way.path[1]))
+    pack = entry.value.get("pack") if entry and isinstance(entry.value, Mapping) else None
+    return pack.value if isinstance(pack, Word) else None
 
 
 def uses(text: Text, offset: int) -> list[Mention]:

@@ -15,9 +15,9 @@ from pygls.lsp.server import LanguageServer
 from modelpack.language_server import answers
 from modelpack.language_server.checking import Checked, Checks
 from modelpack.language_server.completion import completions
-from modelpack.language_server.documents import Document, after, opened
+from modelpack.language_server.documents import Document, after, opened, pack_text
 from modelpack.language_server.hover import hover
-from modelpack.language_server.navigation import CantRename, definition, mention_at, rename, uses
+from modelpack.language_server.navigation import CantRename, definition, imported, mention_at, rename, uses
 from modelpack.language_server.symbols import Mention, Sort, index
 from modelpack.language_server.texts import Text
 from modelpack.language_server.tidying import tidied
@@ -156,6 +156,10 @@ class _Session:
         if document is None:
             return None
         text, offset = _place(document, params)
+        pack = await self._answer(lambda: imported(text, offset))
+        uri = pack_text(document, pack) if pack else None
+        if uri is not None:
+            return types.Location(uri, types.Range(types.Position(0, 0), types.Position(0, 0)))
         found = await self._answer(lambda: definition(text, offset))
         return types.Location(document.uri, answers.range_of(text, *found.span)) if found else None
 

@@ -311,6 +311,19 @@ def test_hover():
     assert told_at(HEAD + "# nothing| here") == ""
 
 
+def test_a_file_brings_no_markdown_of_its_own():
+    picture = "![](http://example.org/seen)"
+    in_block = f"blocks:\n  '{picture}|': 1\n"
+    in_use = f"layers:\n  a: {{use: '`{picture}|'}}\n"
+    in_import = f"imports:\n  a|: {{pack: '`{picture}'}}\n"
+    for text in (in_block, in_use, in_import):
+        found = hover(*written(text), [])
+        assert found is not None
+        outside = found.markdown.split("`")[::2]
+        assert picture in found.markdown
+        assert not any("(" in each for each in outside)
+
+
 def test_of_a_text_that_is_wrong_the_first_layers_are_known():
     wrong = NESTED.replace(
         "  c: {call: b.one.1.fc}", "  c: {Linear: {in_features: 5, out_features: 6}}\n  d: {ReLU: {}}"

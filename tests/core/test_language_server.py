@@ -251,10 +251,17 @@ def test_imports_count_from_the_file_and_lead_nowhere_from_what_is_no_file(tmp_p
     async def story(window: Editor) -> None:
         window.open(text)
         assert await window.problems() == []
+        for words in ("parts: {pack", "../packs/parts"):
+            at = types.DefinitionParams(window.name, window.of(words, behind=2))
+            found = await window.client.text_document_definition_async(at)
+            assert isinstance(found, types.Location)
+            assert found.uri == (packs / "packs" / "parts" / "architecture.yaml").as_uri()
         window.uri = "untitled:net.yaml"
         window.open(text)
         [problem] = await window.problems()
         assert str(problem.code).startswith("MP5")
+        at = types.DefinitionParams(window.name, window.of("../packs/parts"))
+        assert await window.client.text_document_definition_async(at) is None
 
     drive(packs / "valid", story, name="unsaved.yaml")
 
