@@ -171,7 +171,7 @@ class Node:
     """`train` or `eval`: the only mode in which it runs; None: both"""
     place: Position | None = field(default=None, compare=False, repr=False)
     places: Mapping[str, Position] = field(default_factory=dict[str, Position], compare=False, repr=False)
-    """where each setting stands, and `frozen`"""
+    """where each setting stands, `frozen`, and each name that it takes: `inputs.x`"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,8 +223,8 @@ class Block:
     """groups of tensor names that are one tensor; the first is the one that is stored"""
     place: Position | None = field(default=None, compare=False, repr=False)
     places: Mapping[str, Position] = field(default_factory=dict[str, Position], compare=False, repr=False)
-    """where `outputs`, `tied`, the block's own `name`, and its inputs and arguments stand: `inputs.x`;
-    of the network itself also its imports"""
+    """where `outputs`, `tied`, the block's own `name`, and its inputs and arguments stand: `inputs.x`; names that it gives and
+    ties: `outputs.x`, `tied.x.weight`; of the network itself also its imports"""
 
 
 @dataclass(frozen=True, slots=True)

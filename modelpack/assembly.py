@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from modelpack.architecture import Architecture
+from modelpack.architecture import Architecture, Position
 from modelpack.budget import Budget
 from modelpack.dtypes import Kind
 from modelpack.layers.base import Tensor
@@ -34,6 +34,8 @@ class _Collected:
     names: list[str] = field(default_factory=list[str])
     overrides: list[_Override] = field(default_factory=list[_Override])
     tied: list[tuple[str, ...]] = field(default_factory=list[tuple[str, ...]])
+    tied_at: dict[str, Position | None] = field(default_factory=dict[str, "Position | None"])
+    """where the names of ties stand"""
 
     def add(self, entry: TensorEntry) -> None:
         self.tensors[entry.name] = entry
@@ -55,14 +57,17 @@ def assemble(architecture: Architecture, main: Body, problems: Problems, budget:
     for override in reversed(found.overrides):  # the inner first, so that who uses a block has the last word
         _apply(override, found, problems)
     _check_sizes(found.tensors, main, problems, budget)
-    _check_ties(found.tied, found.tensors, main, problems)
+    _check_ties(found, problems)
     return Network(architecture, main, found.tensors, tuple(found.tied))
 
 
 def _collect(body: Body, prefix: str, found: _Collected) -> None:
     for entry in body.raw:
         found.add(replace(entry, name=prefix + entry.name))
-    found.tied += [tuple(prefix + name for name in group) for group in body.tied]
+    for group in body.tied:
+        places = body.block.places
+        found.tied.append(tuple(prefix + name for name in group))
+        found.tied_at |= {prefix + name: places.get(f"tied.{name}", places.get("tied")) for name in group}
     for step in body.steps:
         below = f"{prefix}{step.name}."
         start = len(found.names)
@@ -124,13 +129,12 @@ def _check_sizes(tensors: Mapping[str, TensorEntry], main: Body, problems: Probl
         )
 
 
-def _check_ties(
-    tied: list[tuple[str, ...]], tensors: Mapping[str, TensorEntry], main: Body, problems: Problems
-) -> None:
-    at = main.block.places.get("tied", main.block.place)
+def _check_ties(found: _Collected, problems: Problems) -> None:
+    tensors = found.tensors
     seen: set[str] = set()
-    for group in tied:
+    for group in found.tied:
         for name in group:
+            at = found.tied_at[name]
             if name not in tensors:
                 problems.unknown("MP317", "tensor", name, tensors, at, "tied")
             elif name in seen:
@@ -144,7 +148,9 @@ def _check_ties(
         if len(kinds) > 1:
             told = " and ".join(sorted({_told(*kind) for kind in kinds}))
             names = ", ".join(group[:4]) + (", …" if len(group) > 4 else "")
-            problems.add("MP321", f"{names} can't be one tensor: {told}", at, "tied")
+            problems.add(
+                "MP321", f"{names} can't be one tensor: {told}", found.tied_at[next(iter(group))], "tied"
+            )
 
 
 def _told(shape: tuple[int, ...], dtype: object, is_parameter: bool) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from modelpack.dims import Dim, TooComplex, evaluate, exceeds, symbols
@@ -21,6 +21,8 @@ OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
+
+_OPPOSITES: Mapping[str, str] = {"==": "!=", "!=": "==", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 
 COMPARISON = re.compile(r"([^=!<>]+)(==|!=|<=|>=|<|>)([^=!<>]+)")
 """An expression, an operator, an expression."""
@@ -70,6 +72,13 @@ class Comparison:
                 return exceeds(right, left)
             case _:
                 return exceeds(right + 1, left)
+
+    def never_holds(self) -> bool:
+        """Whether it plainly holds for no sizes from 1 on."""
+        try:
+            return replace(self, operator=_OPPOSITES[self.operator]).always_holds()
+        except TooComplex:
+            return False
 
 
 def parse_comparison(text: str, place: tuple[int, int] | None = None) -> Comparison:

@@ -5,9 +5,10 @@ A `Dim` is an `int` where the value is known and an `Expr` where it isn't (`batc
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from functools import lru_cache
-from math import prod
+from functools import lru_cache, reduce
+from math import gcd, lcm, prod
 
 from modelpack.polynomial import (
     FUNCTIONS,
@@ -36,6 +37,7 @@ __all__ = [
     "Dim",
     "Expr",
     "TooComplex",
+    "cancelled",
     "ceil_div",
     "evaluate",
     "exceeds",
@@ -113,15 +115,43 @@ def evaluate(dim: Dim, values: Mapping[str, int]) -> int:
 def may_equal(left: Dim, right: Dim) -> bool:
     """Whether some binding of the free dimensions could make both equal.
 
-    False only where the difference is proved: a constant other than 0, or a polynomial in symbols alone (each free
-    dimension stands for itself: `batch` is not `length`). Quotients and their like get the benefit of the doubt.
+    False only where the difference is proved: a constant other than 0, a polynomial in symbols alone (each free
+    dimension stands for itself: `batch` is not `length`), or one side that exceeds the other. Other quotients and their like get
+    the benefit of the doubt.
     """
     if left == right:
         return True
     difference = left - right
     if isinstance(difference, int):
         return False
-    return any(isinstance(atom, Call) for monomial, _ in difference.terms for atom in monomial)
+    if not any(isinstance(atom, Call) for monomial, _ in difference.terms for atom in monomial):
+        return False
+    return not exceeds(left, right) and not exceeds(right, left)
+
+
+def cancelled(left: Dim, right: Dim) -> tuple[Dim, Dim]:
+    """Both without their common factor, of numbers and free dimensions, which are no less than 1: their quotient is the same."""
+    if isinstance(left, int) and isinstance(right, int):
+        return left, right
+    terms = [*_terms_of(left), *_terms_of(right)]
+    number = gcd(*(coefficient for _, coefficient in terms))
+    common = reduce(lambda one, other: one & other, (Counter(monomial) for monomial, _ in terms))
+    factors = Counter[Atom]({atom: count for atom, count in common.items() if isinstance(atom, Symbol)})
+    return _without(left, number, factors), _without(right, number, factors)
+
+
+def _terms_of(dim: Dim) -> tuple[tuple[Monomial, int], ...]:
+    return ((((), dim),) if dim else ()) if isinstance(dim, int) else dim.terms
+
+
+def _without(dim: Dim, number: int, factors: Counter[Atom]) -> Dim:
+    total: Dim = 0
+    for monomial, coefficient in _terms_of(dim):
+        product: Dim = coefficient // number
+        for atom in (Counter(monomial) - factors).elements():
+            product = product * expression(atom)
+        total = total + product
+    return total
 
 
 def rounded(dim: Dim) -> Dim:
@@ -170,13 +200,35 @@ def _rising_quotient(left: Dim, right: int) -> Dim:
     return floor_div(left, right)
 
 
+_MOST_DIVISORS = 1 << 20
+
+
 @lru_cache(maxsize=8192)
 def exceeds(left: Dim, right: Dim) -> bool:
     """Whether `left` is certainly larger than `right`: whatever sizes from 1 on the free dimensions have."""
     difference = left - right
-    return any(
-        least is not None and least > 0 for least in (_least(difference), _least(_unrounded(difference)))
-    )
+    if any(least is not None and least > 0 for least in (_least(difference), _least(_unrounded(difference)))):
+        return True
+    try:
+        least = _least(_unrounded(_divisors(difference) * difference))
+    except TooComplex:
+        return False
+    return least is not None and least > 0
+
+
+def _divisors(dim: Dim) -> int:
+    """By what all quotients in `dim` can be multiplied to be no quotients any more; 1 where that is large."""
+    found = 1
+    for monomial, _ in dim.terms if isinstance(dim, Expr) else ():
+        atom = monomial[0] if len(monomial) == 1 else None
+        if (
+            isinstance(atom, Call)
+            and atom.function == "//"
+            and isinstance(atom.right, int)
+            and atom.right > 0
+        ):
+            found = lcm(found, atom.right)
+    return found if found <= _MOST_DIVISORS else 1
 
 
 def _unrounded(dim: Dim) -> Dim:

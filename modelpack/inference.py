@@ -112,7 +112,9 @@ class Inference:
         except _Silent:
             return None
         except Mismatch as error:
-            self._tell(error, block.places.get("outputs", block.place), f"{run.path}outputs")
+            places = block.places
+            at = places.get(f"outputs.{error.reference}") or places.get("outputs", block.place)
+            self._tell(error, at, f"{run.path}outputs")
             return None
         if raw is None or any(value is None for value in run.values):
             return None
@@ -167,7 +169,8 @@ class Inference:
             self._tell(Mismatch(str(error), code="MP335"), node.place, f"{run.path}layers.{node.name}")
             return None
         except Mismatch as error:
-            at = node.places.get(error.setting, node.place) if error.setting else node.place
+            key = f"inputs.{error.reference}" if error.reference else error.setting or ""
+            at = node.places.get(key, node.place)
             self._tell(error, at, f"{run.path}layers.{node.name}")
             return None
 
@@ -308,7 +311,7 @@ class Inference:
             at, path = int(path[0]) - value.first, path[1:]
             if not 0 <= at < len(value.places):
                 told = f"there are {len(value.places)} repetitions, none has the number {at + value.first}"
-                raise Mismatch(told, code="MP313")
+                raise _leading_nowhere(Mismatch(told, code="MP313"), slot, run)
         specs = value.specs[at]
         way: list[str | int] = []
         for key in path:
@@ -316,7 +319,7 @@ class Inference:
                 specs, step = enter(specs, str(key))
             except Mismatch as error:
                 error.message = f"'{_name_of(slot, run)}' {error.message}"
-                raise
+                raise _leading_nowhere(error, slot, run) from None
             way.append(step)
         place = value.places[at]
         # A layer's ports aren't a mapping until someone asks for all of them.
@@ -339,6 +342,11 @@ def _fixed(shape: tuple[Dim, ...], constants: Mapping[str, Literal]) -> tuple[in
         return None
     sizes = tuple(size for size in known if type(size) is int and size >= 0)
     return sizes if len(sizes) == len(shape) else None
+
+
+def _leading_nowhere(error: Mismatch, slot: Slot, run: _Run) -> Mismatch:
+    error.reference = ".".join((_name_of(slot, run), *map(str, slot.path)))
+    return error
 
 
 def _name_of(slot: Slot, run: _Run) -> str:

@@ -11,7 +11,7 @@ from modelpack.layers import LayerType
 from modelpack.layers.base import Setting
 from modelpack.layers.initial import INITIALISERS, Init
 from modelpack.layers.kinds import Integer, Literal, has_arguments
-from modelpack.reading import PATH, Problems, describe, literal
+from modelpack.reading import PATH, Problems, describe, literal, text_places
 from modelpack.take_reader import take_of
 
 __all__ = ["NodeReader"]
@@ -54,6 +54,8 @@ class NodeReader:
         action, places = self._action(mapping, path)
         if "frozen" in entries:
             places = {**places, "frozen": mapping.key_places["frozen"]}
+        if "inputs" in entries:
+            places = {**places, **text_places(entries["inputs"], "inputs")}
         return Node(
             name=name,
             action=action,

@@ -27,7 +27,7 @@ from modelpack.layers import BUILTIN, LayerType
 from modelpack.layers.kinds import Integer, Literal
 from modelpack.layers.rules import MOST_AXES
 from modelpack.node_reader import NodeReader
-from modelpack.reading import NAME, PATH, Problems, describe, literal
+from modelpack.reading import NAME, PATH, Problems, describe, literal, text_places
 from modelpack.take_reader import read_imports
 
 __all__ = ["Draft", "read", "read_draft"]
@@ -209,6 +209,8 @@ class _Reader:
         entries = body.entries
         places = {key: body.key_places[key] for key in ("outputs", "tied") if key in entries}
         places |= {"name": name} if name else {}
+        for key in ("outputs", "tied"):
+            places |= text_places(entries[key], key) if key in entries else {}
         for key in ("inputs", "arguments", "imports"):
             each = entries.get(key)
             if isinstance(each, source.Mapping):

@@ -12,7 +12,7 @@ from modelpack.architecture import Position
 from modelpack.errors import Place, Problem
 from modelpack.layers.kinds import Literal, show
 
-__all__ = ["NAME", "PATH", "Comparisons", "Problems", "describe", "literal", "nearest"]
+__all__ = ["NAME", "PATH", "Comparisons", "Problems", "describe", "literal", "nearest", "text_places"]
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 """Inputs, arguments, dimensions and blocks."""
@@ -136,6 +136,20 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     }
     near = get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
     return by_lower[near[0]] if near else None
+
+
+def text_places(value: source.Value, prefix: str) -> dict[str, Position]:
+    """Where each text in `value` stands, the first time: by the text behind `prefix` and a dot."""
+    found: dict[str, Position] = {}
+    waiting = [value]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, source.Scalar):
+            if isinstance(each.value, str):
+                found[f"{prefix}.{each.value}"] = (each.line, each.column)
+        else:
+            waiting += each.items if isinstance(each, source.Sequence) else each.entries.values()
+    return found
 
 
 def describe(value: source.Value) -> str:

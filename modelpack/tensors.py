@@ -30,6 +30,8 @@ class Mismatch(Exception):  # noqa: N818  (not an error of the library: a rule's
     ) -> None:
         super().__init__(message)
         self.message, self.code, self.setting, self.port, self.hint = message, code, setting, port, hint
+        self.reference: str | None = None
+        """the reference that leads nowhere, as it is written"""
 
 
 @dataclass(frozen=True, slots=True)

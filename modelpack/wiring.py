@@ -18,10 +18,11 @@ from modelpack.architecture import (
     Structure,
     Use,
 )
-from modelpack.canonical import INDEX, action_of, implied_inputs, ports_of
+from modelpack.canonical import action_of, implied_inputs, ports_of
 from modelpack.dims import Expr, symbols
 from modelpack.layers.base import Port
 from modelpack.layers.kinds import Literal
+from modelpack.names import collisions
 from modelpack.network import Slot, Wiring
 from modelpack.reading import Problems
 from modelpack.when import untimely, untimely_outputs
@@ -78,7 +79,8 @@ class _Wirer:
         self._known = self._dimensions()
 
     def wired(self) -> WiredBlock:
-        self._unique_names()
+        for message, at, path in collisions(self._block):
+            self._add("MP215", message, at, path)
         nodes: list[WiredNode | None] = []
         for at, node in enumerate(self._block.nodes):
             nodes.append(self._node(node, at))
@@ -88,31 +90,6 @@ class _Wirer:
         return WiredBlock(tuple(nodes), self._outputs())
 
     # ----------------------------------------------------------------------------------------------- names
-
-    def _unique_names(self) -> None:
-        """No name twice, and none that is a path below another: `a` and `a.b` could both own a tensor `a.b.c`. Beside a
-        repeated `a`, numbers that no copy has are free."""
-        named = [(name, None) for name in (*self._block.inputs, *self._block.tensors)]
-        taken: set[str] = set()
-        above: dict[str, list[str]] = {}
-        """prefix -> the names that have it"""
-        repeated = {node.name: node for node in self._block.nodes if node.repeat is not None}
-        for name, at in [*named, *((node.name, node.place) for node in self._block.nodes)]:
-            parts = name.split(".")
-            prefixes = [".".join(parts[:count]) for count in range(1, len(parts))]
-            pairs = [(prefix, prefix, name) for prefix in prefixes if prefix in taken]
-            pairs += [(below, name, below) for below in above.get(name, ())]
-            over = next(
-                (told for told, outer, inner in pairs if not _apart(repeated.get(outer), inner)), None
-            )
-            if name in taken:
-                self._add("MP215", f"the name '{name}' is taken", at, f"layers.{name}")
-            elif over is not None:
-                told = f"'{name}' and '{over}': a name can't lie below another"
-                self._add("MP215", told, at, f"layers.{name}")
-            taken.add(name)
-            for prefix in prefixes:
-                above.setdefault(prefix, []).append(name)
 
     def _dimensions(self) -> set[str]:
         """The names that expressions here may use: dimensions that inputs declare, and arguments."""
@@ -136,6 +113,8 @@ class _Wirer:
             self._expressions(tensor[1].shape, tensor[1].place, f"parameters.{tensor[0]}", known)
         for each in self._requires:
             self._expressions((each.left, each.right), each.place, "requires", known | mentioned)
+            if each.never_holds():
+                self._add("MP223", f"'{each}' holds for no sizes", each.place, "requires")
         return known | mentioned
 
     def _expressions(self, value: Literal, at: tuple[int, int] | None, path: str, known: set[str]) -> bool:
@@ -270,12 +249,13 @@ class _Wirer:
         return Slot(self._slots[head], path)
 
     def _unknown_reference(self, name: str, node: Node, path: str) -> None:
+        at = node.places.get(f"inputs.{name}", node.place)
         if name == node.name:
-            self._add("MP311", "takes its own output", node.place, path)
+            self._add("MP311", "takes its own output", at, path)
         elif self._comes_later(name):
-            self._add("MP311", f"takes '{name}', which comes later", node.place, path, _ORDER)
+            self._add("MP311", f"takes '{name}', which comes later", at, path, _ORDER)
         else:
-            self._problems.unknown("MP310", "input", name, self._slots, node.place, f"{self._path}{path}")
+            self._problems.unknown("MP310", "input", name, self._slots, at, f"{self._path}{path}")
 
     def _comes_later(self, name: str) -> bool:
         """Whether `name` is a later layer's, or a port or a part of one."""
@@ -292,10 +272,10 @@ class _Wirer:
         try:
             return self._timely(self._slots_of(given))
         except KeyError as missing:
-            at = self._block.places.get("outputs", self._block.place)
-            self._problems.unknown(
-                "MP310", "output", str(missing.args[0]), self._slots, at, f"{self._path}outputs"
-            )
+            name = str(missing.args[0])
+            places = self._block.places
+            at = places.get(f"outputs.{name}") or places.get("outputs", self._block.place)
+            self._problems.unknown("MP310", "output", name, self._slots, at, f"{self._path}outputs")
             return None
 
     def _timely(self, outputs: Wiring) -> Wiring:
@@ -368,15 +348,6 @@ class _Wirer:
 
 
 _ORDER = "layers run in the order in which they stand; a network has no cycles"
-
-
-def _apart(repeated: Node | None, name: str) -> bool:
-    """Whether `name`, which lies below that of a repeated node, has a number that none of its copies has."""
-    number = name[len(repeated.name) + 1 :].partition(".")[0] if repeated else ""
-    if repeated is None or not INDEX.fullmatch(number):
-        return False
-    beyond = type(repeated.repeat) is int and int(number) >= repeated.first + repeated.repeat
-    return int(number) < repeated.first or beyond
 
 
 def _names(value: Literal) -> set[str]:

@@ -170,6 +170,8 @@ class Embedding(Layer):
                 f"its weight must have 2 axes, {weight} has {weight.rank}", code="MP302", port="weight"
             )
         of_result(weight, ARITHMETIC | BOOLEAN)
+        if weight.shape[0] == 0:
+            raise Mismatch(f"its weight {weight} has no row that an index could mean", port="weight")
         if indices.dtype not in (DType.INT64, DType.INT32):
             raise Mismatch(f"its indices must be int64 or int32, not {indices}", code="MP306", port="indices")
         return weight.with_shape(*indices.shape, weight.shape[1])

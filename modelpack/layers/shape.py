@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from modelpack.dims import Dim, exceeds, floor_div, may_equal, remainder
+from modelpack.dims import Dim, cancelled, exceeds, floor_div, may_equal, remainder
 from modelpack.layers.axes import axes_of, axis_or_scalar, existing_axis
 from modelpack.layers.base import Layer, aten, example, operation, setting
 from modelpack.layers.kinds import Axes, Integer, Integers
@@ -49,11 +49,11 @@ def sized(x: TensorSpec, sizes: Sequence[Dim], elements: Dim, setting: str) -> t
         return tuple(sizes)
     if known == 0:
         raise Mismatch(f"{told}: -1 beside 0 could be anything", setting=setting)
-    rest = remainder(elements, known)
-    if not may_equal(rest, 0):
+    whole, part = cancelled(elements, known)
+    if not may_equal(remainder(whole, part), 0):
         raise Mismatch(told, setting=setting)
     filled = list(sizes)
-    filled[open_at[0]] = floor_div(elements, known)
+    filled[open_at[0]] = floor_div(whole, part)
     return tuple(filled)
 
 
