@@ -2,23 +2,29 @@
 
     python benchmarks/check.py [--rounds 9]
 
-Times are CPU seconds. Ratios are medians over interleaved rounds, in alternating order.
+Beside onnx's checker where onnx and onnxscript are installed (pip install '.[peers]'). Times are CPU seconds, unless they say wall.
+Ratios are medians over interleaved rounds, in alternating order. Nothing is taken from a cache where it isn't said.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import importlib.util
 import os
 import statistics
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import yaml
 
+from modelpack.architecture import Architecture
 from modelpack.checker import check
+from modelpack.examining.document import examine_text
 from modelpack.reader import read
 from modelpack.source import Limits
 
@@ -97,12 +103,18 @@ def in_process(rounds: int) -> None:
             "yaml": lambda: seconds(lambda: yaml.load(short, Loader=yaml.CSafeLoader)),
             "read": lambda: seconds(lambda: read(short)),
             "check": lambda: seconds(lambda: check(network)),
+            "examine": lambda: seconds(lambda: examine_text(short.encode(), "network.yaml")),
         },
     )
     both = [a + b for a, b in zip(found["read"], found["check"], strict=True)]
     found["both"] = both
     row("read 5,000 lines / yaml.load(CSafeLoader)", f"{ratio(found, 'read', 'yaml'):.2f}x", "<= 1.0x")
     row("read + check 5,000 lines / yaml.load(CSafeLoader)", f"{ratio(found, 'both', 'yaml'):.2f}x", "<= 3x")
+    row(
+        "what `modelpack check` does with 5,000 lines / yaml.load(CSafeLoader)",
+        f"{ratio(found, 'examine', 'yaml'):.2f}x",
+        "<= 5x",
+    )
     fewer = max(3, rounds // 3)
     lines = interleaved(
         fewer,
@@ -121,7 +133,7 @@ def processes(rounds: int) -> None:
         memory: list[float] = []
 
         def checked() -> float:
-            spent, peak = command("-m", "modelpack", "check", str(path))
+            spent, peak = command("-m", "modelpack", "check", "--no-cache", str(path))
             memory.append(peak)
             return spent
 
@@ -144,12 +156,77 @@ def processes(rounds: int) -> None:
     row("modelpack check (200 lines), peak memory", f"{max(memory):.0f} MB", "<= 60 MB")
 
 
+def wall(*arguments: str) -> float:
+    """Seconds that a person waits for a fresh Python."""
+    start = time.perf_counter()
+    command(*arguments)
+    return time.perf_counter() - start
+
+
+def waiting(rounds: int) -> None:
+    """What somebody waits for `modelpack check`: one file, and a thousand that haven't changed."""
+    with tempfile.TemporaryDirectory() as folder:
+        one, many = Path(folder) / "network.yaml", Path(folder) / "many"
+        one.write_text(text(200))
+        many.mkdir()
+        for number in range(1_000):
+            (many / f"network{number}.yaml").write_text(text(200).replace("residual", f"residual{number}"))
+        kept = ("--cache-dir", str(Path(folder) / "cache"))
+        command("-m", "modelpack", "check", *kept, str(many))
+        found = interleaved(
+            rounds,
+            {
+                "python": lambda: wall("-c", "pass"),
+                "one": lambda: wall("-m", "modelpack", "check", "--no-cache", str(one)),
+                "many": lambda: wall("-m", "modelpack", "check", *kept, str(many)),
+            },
+        )
+    bare = statistics.median(found["python"])
+    for name, what, wanted in (
+        ("one", "modelpack check, 200 lines, wall", "<= 0.3 s"),
+        ("many", "modelpack check, 1,000 unchanged files of 200 lines, wall", "<= 1.5 s"),
+    ):
+        spent = statistics.median(found[name])
+        row(what, f"{spent:.2f} s", f"{wanted} ({spent / bare:.0f}x bare Python)")
+
+
+def beside_onnx(rounds: int) -> None:
+    """The same network exported to ONNX, and its checker with inference of shapes."""
+    if importlib.util.find_spec("onnx") is None or importlib.util.find_spec("onnxscript") is None:
+        row("modelpack check / onnx.checker.check_model(full_check=True)", "not run", "needs .[peers]")
+        return
+    import torch
+
+    with tempfile.TemporaryDirectory() as folder:
+        ours, theirs = Path(folder) / "network.yaml", Path(folder) / "network.onnx"
+        ours.write_text(text(200))
+        model = Architecture.from_yaml(ours.read_text()).build().eval()
+        with warnings.catch_warnings(), contextlib.redirect_stdout(None):
+            warnings.simplefilter("ignore")
+            torch.onnx.export(model, (torch.zeros(1, 64, 8, 8),), str(theirs), external_data=False)
+        checking = f"import onnx; onnx.checker.check_model({str(theirs)!r}, full_check=True)"
+        found = interleaved(
+            rounds,
+            {
+                "ours": lambda: wall("-m", "modelpack", "check", "--no-cache", str(ours)),
+                "theirs": lambda: wall("-c", checking),
+            },
+        )
+    row(
+        "modelpack check / onnx.checker.check_model(full_check=True), wall",
+        f"{ratio(found, 'ours', 'theirs'):.2f}x",
+        "<= 0.33x",
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=9)
     rounds = parser.parse_args().rounds
     print(f"{rounds} rounds, {len(os.sched_getaffinity(0))} cores")
     processes(rounds)
+    waiting(rounds)
+    beside_onnx(rounds)
     in_process(rounds)
 
 

@@ -24,9 +24,9 @@ _HEAD = """\
 
 Generated from the rows of the backends by `make generate`; edit `modelpack/backends/*/bindings/` instead.
 
-A type that a backend runs stands with what it becomes there; one that it can't run, with the reason, which `build` and `load` give
-too (MP711). What the types mean is in [layers.md](layers.md). That rows and types agree (settings there and back, tensors, shapes,
-values) is tested for each pair.
+A type that a backend runs stands with what it becomes there; one that it can't run, with the reason, which `build` and
+`load` give too (MP711). What the types mean is in [layers.md](layers.md). That rows and types agree (settings there and back,
+tensors, shapes, values) is tested for each pair.
 """
 
 
