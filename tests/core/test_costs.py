@@ -265,6 +265,8 @@ def test_sizes_that_nobody_gave_are_the_smallest_that_work():
     assert costs(network("  a: {ReLU: {}}\n")).sizes == {"batch": 1}
     assert costs(sized(), {"batch": 1, "width": 7}).sizes == {"batch": 1, "height": 32, "width": 7}
     assert costs(sized()).sizes["width"] >= 5
+    patches = network("  a: {ReLU: {}}\n", more="requires: ['batch % 14 == 0']\n")
+    assert costs(patches).sizes == {"batch": 14}
 
 
 @pytest.mark.parametrize("kind", BUILTIN.values(), ids=list(BUILTIN))

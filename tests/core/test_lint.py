@@ -85,6 +85,11 @@ def test_no_rule_fails_on_a_network_of_any_layers(architecture):
     assert {problem.code for problem in lint(Subject(sound, budgets=limits))} <= RULES.keys()
 
 
+def test_problems_come_in_order_of_place():
+    layers = "  a: {Dropout: {p: 0}}\n  b: {ReLU: {}, inputs: [x]}\n  c: {ReLU: {}, inputs: [x]}\n"
+    assert told(network(layers)) == ["MP811 at 6:3", "MP822 at 6:17", "MP811 at 7:3"]
+
+
 # ------------------------------------------------------------------------------------------------- unused
 
 BLOCK = """blocks:
