@@ -208,7 +208,7 @@ blocks:
     layers: {none: {ReLU: {}}}
     outputs: p
 layers:
-  pass: {use: Pass, repeat: 3000}
+  pass: {use: Pass, repeat: 700}
 """
     graph = graph_of(check_text(text), 1, same)
     found = vertices(graph.members)
