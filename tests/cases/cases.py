@@ -10,16 +10,18 @@ of the wrong one stands in two files, `.txt` as a terminal shows it and `.json` 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from modelpack import api
 from modelpack.checker import check_text
 from modelpack.difference import Side, compare
 from modelpack.errors import ModelpackError, Problem
+from modelpack.examining.document import findings_of
+from modelpack.findings import Report
+from modelpack.outputs import Format, render
 
 HERE = Path(__file__).parent
 INVALID = HERE / "invalid"
@@ -41,11 +43,12 @@ Pair = tuple[Act, Act]
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """`told` is the path of both expected outputs, less its suffix."""
+    """`told` is the path of both expected outputs, less its suffix; `document` that of the text, where there is one."""
 
     told: Path
     wrong: Act
     mended: Act
+    document: Path | None = None
 
     def __str__(self) -> str:
         return self.told.name
@@ -53,7 +56,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What is said, in both formats; paths of this machine are left out."""
+    """What `check` prints in both formats; paths of this machine are left out."""
 
     text: str
     json: str
@@ -61,7 +64,7 @@ class Told:
 
 def documents() -> list[Case]:
     return [
-        Case(path.with_suffix(""), checking(path), checking(CORRECTED / path.name))
+        Case(path.with_suffix(""), checking(path), checking(CORRECTED / path.name), path)
         for path in sorted(INVALID.glob("*.yaml"))
     ]
 
@@ -84,11 +87,13 @@ def problems_of(act: Act, folder: Path) -> tuple[Problem, ...]:
     return ()
 
 
-def told(problems: tuple[Problem, ...], folder: Path) -> Told:
-    """`folder` is where the case lies."""
-    text = "".join(f"{problem}\n" for problem in problems)
-    document = json.dumps([asdict(problem) for problem in problems], indent=2, ensure_ascii=False) + "\n"
-    return Told(_anywhere(text, folder), _anywhere(document, folder))
+def told(case: Case, folder: Path) -> Told:
+    """What is said of what is wrong; `folder` is a fresh one."""
+    path, text = str(case.document or case), case.document.read_bytes() if case.document else b""
+    reports = [Report(path, tuple(findings_of(problems_of(case.wrong, folder), text, path)))]
+    return Told(
+        *(_anywhere(render(reports, form, quiet=True), folder) for form in (Format.TEXT, Format.JSON))
+    )
 
 
 def _anywhere(text: str, folder: Path) -> str:
@@ -97,7 +102,7 @@ def _anywhere(text: str, folder: Path) -> str:
         (f"{folder}/", ""),
         (str(folder), "folder"),
         (f"{INVALID}/", ""),
-        (str(HERE), "cases"),
+        (str(HERE), ".."),
     ):
         text = text.replace(known, name)
     return re.sub(r"(\w+\.py):\d+", r"\1:…", text)

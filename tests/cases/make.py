@@ -6,15 +6,14 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from tests.cases.cases import DIFF, Case, difference, problems_of, table, told
+from tests.cases.cases import DIFF, Case, difference, table, told
 from tests.cases.every import every_case
 from tests.cases.pages import write_pages
 
 
 def write(case: Case) -> None:
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name).resolve()
-        said = told(problems_of(case.wrong, folder), folder)
+        said = told(case, Path(name).resolve())
     case.told.parent.mkdir(parents=True, exist_ok=True)
     case.told.with_suffix(".txt").write_text(said.text, encoding="utf-8")
     case.told.with_suffix(".json").write_text(said.json, encoding="utf-8")

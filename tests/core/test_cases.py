@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,7 +22,33 @@ SPEC = Path(__file__).parents[2] / "spec" / "errors.md"
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_what_is_wrong_is_told_in_both_formats(case, tmp_path):
-    assert told(problems_of(case.wrong, tmp_path), tmp_path) == expected(case)
+    assert told(case, tmp_path) == expected(case)
+
+
+@pytest.mark.parametrize(("form", "suffix"), [("text", ".txt"), ("json", ".json")])
+def test_the_command_prints_what_is_expected(form, suffix):
+    """All documents in one run, named as somebody would who stands beside them."""
+    names = sorted(path.name for path in INVALID.glob("*.yaml"))
+    command = [
+        sys.executable,
+        "-m",
+        "modelpack",
+        "check",
+        "--no-cache",
+        "--jobs",
+        "1",
+        "--quiet",
+        "--format",
+        form,
+        *names,
+    ]
+    done = subprocess.run(command, cwd=INVALID, capture_output=True, encoding="utf-8")
+    texts = [(INVALID / name).with_suffix(suffix).read_text("utf-8") for name in names]
+    assert done.returncode == 1
+    if form == "text":
+        assert done.stdout == "".join(texts)
+    else:
+        assert json.loads(done.stdout) == [report for text in texts for report in json.loads(text)]
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -69,6 +97,9 @@ def test_code_spec_and_cases_have_the_same_codes():
     assert dict(spec) == CODES
     assert len(spec) == len(CODES)
     shown = {
-        problem["code"] for path in HERE.rglob("*.json") for problem in json.loads(path.read_text("utf-8"))
+        problem["code"]
+        for path in HERE.rglob("*.json")
+        for report in json.loads(path.read_text("utf-8"))
+        for problem in report["problems"]
     }
     assert shown == CODES.keys()

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_what_is_wrong_is_told_in_both_formats(case, tmp_path):
-    assert told(problems_of(case.wrong, tmp_path), tmp_path) == expected(case)
+    assert told(case, tmp_path) == expected(case)
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
