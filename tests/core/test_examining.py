@@ -101,6 +101,12 @@ def test_comments_of_hostile_texts_end_early(text):
     assert ignored_codes(text, [1, 11]) == {}
 
 
+def test_what_is_nested_deeper_than_the_reader_goes_is_not_followed():
+    """libyaml takes a minute for 200,000 brackets."""
+    for depth, found in ((64, {2: ("MP303",)}), (65, {})):
+        assert ignored_codes(f"{'[' * depth}\n{MARK}\n{']' * depth}\n".encode(), [2]) == found
+
+
 def test_only_lines_that_matter_are_looked_at():
     text = f"a: 1 {MARK}\nb: 2 {MARK}\n".encode()
     assert ignored_codes(text, [2]) == {2: ("MP303",)}
