@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from modelpack.language_server.bodies import outlined
 from modelpack.language_server.navigation import Edit
-from modelpack.language_server.symbols import index
 from modelpack.language_server.texts import Text
 from modelpack.language_server.tree import Word, words
 from modelpack.scalars import resolve
@@ -43,7 +43,7 @@ def actions(text: Text, code: str, message: str, offset: int) -> Iterator[Action
 
 def _word(text: Text, name: str, offset: int) -> Word | None:
     """The first word that says `name` from the problem's place on; the place may be that of the layer around it."""
-    found = (way.word for way in words(index(text.text).outline.root))
+    found = (way.word for way in words(outlined(text.text).root))
     return next((each for each in found if each.value == name and each.start >= offset), None)
 
 

@@ -8,12 +8,11 @@ from lsprotocol import types
 
 from modelpack.findings import Finding, Severity
 from modelpack.language_server.actions import Action, actions
-from modelpack.language_server.bodies import Body
+from modelpack.language_server.bodies import Body, Outline
 from modelpack.language_server.completion import Completion
 from modelpack.language_server.hover import Hover
 from modelpack.language_server.knowledge import type_text
 from modelpack.language_server.navigation import Edit
-from modelpack.language_server.symbols import Index
 from modelpack.language_server.texts import Text
 from modelpack.language_server.tree import Entry, end_of
 from modelpack.layers import BUILTIN
@@ -143,10 +142,10 @@ def documented(item: types.CompletionItem) -> types.CompletionItem:
 # ------------------------------------------------------------------------------------------------------ symbols
 
 
-def outline_of(text: Text, told: Index) -> list[types.DocumentSymbol]:
+def outline_of(text: Text, told: Outline) -> list[types.DocumentSymbol]:
     """Imports, blocks and the network's own inputs, tensors and layers, in the order in which they stand."""
-    found = [_symbol(text, entry, types.SymbolKind.Package) for entry in told.outline.imports.values()]
-    for name, body in told.outline.bodies.items():
+    found = [_symbol(text, entry, types.SymbolKind.Package) for entry in told.imports.values()]
+    for name, body in told.bodies.items():
         below = _in_body(text, body)
         if body.key is None:
             found += below

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping as AbstractMapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from modelpack.architecture import KEYWORDS
+from modelpack.language_server.sketch import sketch
 from modelpack.language_server.tree import Entry, Mapping, Value, Word
 
-__all__ = ["Body", "Node", "Outline", "outline"]
+__all__ = ["Body", "Node", "Outline", "outline", "outlined"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,12 @@ class Outline:
     @property
     def blocks(self) -> list[str]:
         return [name for name in self.bodies if name]
+
+
+@lru_cache(maxsize=8)
+def outlined(text: str) -> Outline:
+    """The outline of `text`, which may be broken."""
+    return outline(sketch(text))
 
 
 def outline(root: Value | None) -> Outline:

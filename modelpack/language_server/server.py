@@ -13,12 +13,13 @@ from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 
 from modelpack.language_server import answers
+from modelpack.language_server.bodies import outlined
 from modelpack.language_server.checking import Checked, Checks
 from modelpack.language_server.completion import completions
 from modelpack.language_server.documents import Document, after, opened, pack_text
 from modelpack.language_server.hover import hover
 from modelpack.language_server.navigation import CantRename, definition, imported, mention_at, rename, uses
-from modelpack.language_server.symbols import Mention, Sort, index
+from modelpack.language_server.symbols import Mention, Sort
 from modelpack.language_server.texts import Text
 from modelpack.language_server.tidying import tidied
 
@@ -186,7 +187,7 @@ class _Session:
         if document is None:
             return []
         text = document.text
-        return await self._answer(lambda: answers.outline_of(text, index(text.text)))
+        return await self._answer(lambda: answers.outline_of(text, outlined(text.text)))
 
     async def code_actions(self, params: types.CodeActionParams) -> list[types.CodeAction]:
         document = self._document(params)

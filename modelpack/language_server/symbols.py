@@ -12,9 +12,8 @@ from typing import Any, cast
 
 from modelpack.architecture import ARGUMENT_KINDS
 from modelpack.canonical import INDEX
-from modelpack.language_server.bodies import Body, Outline, outline
+from modelpack.language_server.bodies import Body, Outline, outlined
 from modelpack.language_server.roles import Role, Spot, spot_of
-from modelpack.language_server.sketch import sketch
 from modelpack.language_server.tree import Mapping, Way, Word, words
 from modelpack.layers import BUILTIN
 from modelpack.layers.kinds import Kind
@@ -97,7 +96,7 @@ class Index:
 @lru_cache(maxsize=8)
 def index(text: str) -> Index:
     """The index of `text`, which may be broken."""
-    return _Indexer(outline(sketch(text))).index()
+    return _Indexer(outlined(text)).index()
 
 
 class _Indexer:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from modelpack.checker import check_text
 from modelpack.examining.document import examined_text
 from modelpack.language_server.actions import actions
+from modelpack.language_server.answers import diagnostics, outline_of
 from modelpack.language_server.beginnings import sound_beginning
 from modelpack.language_server.completion import Completion, completions
 from modelpack.language_server.hover import hover
@@ -92,6 +93,21 @@ def test_no_text_is_too_broken(broken, data):
         assert each.span[0] <= each.span[1] <= len(broken)
     for action in actions(text, "MP310", "unknown input 'x'\nhint: did you mean 'n0'?", offset):
         assert 0 <= action.edit.start <= action.edit.end <= len(broken)
+
+
+@given(mutated())
+def test_what_an_editor_is_told_of_any_text_is_in_order(broken):
+    """As the protocol wants it: a name lies inside of what it names, and a range ends behind its beginning."""
+    text = text_of(broken)
+    for each in diagnostics(text, examined_text(broken.encode(), "net.yaml").findings, "net.yaml"):
+        assert each.range.start <= each.range.end
+        assert each.range.end.line < len(text.starts)
+    waiting = outline_of(text, index(broken).outline)
+    while waiting:
+        each = waiting.pop()
+        assert each.name
+        assert each.range.start <= each.selection_range.start <= each.selection_range.end <= each.range.end
+        waiting += each.children or ()
 
 
 # ------------------------------------------------------------------------------------------------------ names
@@ -254,6 +270,11 @@ layers:
         ("requires: ['|']", ["batch"]),
         ("# a comment |", []),
         ("outputs: 'a'|", []),
+        ("  b:\n    Linear: {in_features: 3, |\n    inputs: [x]\n", ["out_features", "bias", "dtype"]),
+        ("  b: {ReLU: {}, inputs: [a, |\n  c: {ReLU: {}}\n", ["a", "a.output", "a.h_n", "a.c_n", "x"]),
+        ("  b: {ReLU: {}, inputs: ['|\n  c: {ReLU: {}}\n", ["a", "a.output", "a.h_n", "a.c_n", "x"]),
+        ("  b: {use: Pair, with: {\n    |\n    }}\n", ["width"]),
+        ("  |\n  c: {ReLU: {}}\n", []),
     ],
 )
 def test_what_is_proposed(typed, offered):
