@@ -8,9 +8,12 @@ Of a code the case with the shortest edit is taken, of those in which nothing el
 from __future__ import annotations
 
 import difflib
+import json
 import re
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from modelpack.explanations import error_reference
 from tests.cases.cases import CORRECTED, INVALID
@@ -18,8 +21,6 @@ from tests.cases.cases import CORRECTED, INVALID
 _ROOT = Path(__file__).parents[2]
 PAGES = _ROOT / "modelpack" / "explanations.md"
 ERRORS = _ROOT / "spec" / "errors.md"
-_CODE = re.compile(r"^[^\n]*?(?:: )?(MP\d{3}) ", re.MULTILINE)
-_PLACE = re.compile(r"^[^\n]*?: (?=MP\d{3} )")
 _PAGE = re.compile(r"(?ms)^### (MP\d{3}) .*?(?=^### |^## |\Z)")
 _EXAMPLE = re.compile(r"(?ms)\n^```diff\n.*?^```\n\n^> .*?\n(?=\n|\Z)")
 _MOST_LINES, _MOST_COLUMNS = 8, 110
@@ -38,15 +39,15 @@ def example(code: str) -> str | None:
 def _all() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for case in sorted(INVALID.glob("*.yaml")):
-        told = case.with_suffix(".txt").read_text(encoding="utf-8")
-        codes = _CODE.findall(told)
-        text = _example(case, told.strip()) if len(codes) == 1 else None
-        if text is not None:
-            found.setdefault(codes[0], []).append(text)
+        (report,) = json.loads(case.with_suffix(".json").read_text(encoding="utf-8"))
+        if len(report["problems"]) == 1:
+            (problem,) = report["problems"]
+            text = _example(case, problem)
+            found.setdefault(problem["code"], []).extend([] if text is None else [text])
     return found
 
 
-def _example(case: Path, told: str) -> str | None:
+def _example(case: Path, problem: Mapping[str, Any]) -> str | None:
     try:
         before, after = (
             folder.joinpath(case.name).read_bytes().decode().split("\n") for folder in (INVALID, CORRECTED)
@@ -60,8 +61,11 @@ def _example(case: Path, told: str) -> str | None:
     ]
     if not changes or not "".join(changes).isprintable():
         return None
-    said = "\n".join(f"> {line.strip()}" for line in _PLACE.sub("", told).split("\n"))
-    return "```diff\n" + "\n".join(changes) + f"\n```\n\n{said}\n"
+    path = f"{problem['path']}: " if problem["path"] else ""
+    said = [f"{problem['code']} {path}{problem['message']}"]
+    said += [f"hint: {problem['hint']}"] if problem["hint"] else []
+    quoted = "".join(f"> {line}\n" for each in said for line in each.split("\n"))
+    return "```diff\n" + "\n".join(changes) + f"\n```\n\n{quoted}"
 
 
 def _is_short(text: str) -> bool:
