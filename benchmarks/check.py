@@ -2,7 +2,7 @@
 
     python benchmarks/check.py [--rounds 9]
 
-Beside onnx's checker where onnx and onnxscript are installed (pip install '.[peers]'). Times are CPU seconds, unless they say wall.
+Beside onnx's checker where onnx and onnxscript are installed (pip install '.[peers]'). Times are CPU seconds, or wall where told.
 Ratios are medians over interleaved rounds, in alternating order. Nothing is taken from a cache where it isn't said.
 """
 
