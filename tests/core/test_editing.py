@@ -26,7 +26,7 @@ from modelpack.reader import read
 from modelpack.writer import write
 from tests.cases.cases import VALID
 from tests.core.test_fuzz import mutated
-from tests.strategies import documents
+from tests.strategies import documents, networks
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 CASES = sorted([*VALID.glob("*.yaml"), *EXAMPLES.glob("*/architecture.yaml")])
@@ -165,6 +165,42 @@ def test_an_import_has_another_name_too(case):
     assert write(read(renamed)) == write(read(text.text)).replace(f"use: {name}", "use: elsewhere").replace(
         f"  {name}: {{pack", "  elsewhere: {pack"
     )
+
+
+@settings(max_examples=40)
+@given(networks(), st.data())
+def test_a_drawn_network_with_another_name_is_as_sound(architecture, data):
+    text = write(architecture)
+    declared = [each for each in index(text).mentions if each.is_definition]
+    chosen = data.draw(st.sampled_from(declared))
+    name = data.draw(st.sampled_from(["fresh_name", "n0", "x", "null", "a.b"]))
+    try:
+        renamed = edited(text, rename(text_of(text), chosen.span[0], name))
+    except CantRename:
+        assert name != "fresh_name"
+        return
+    before, after = check_text(text), check_text(renamed)
+    assert len(before.main.steps) == len(after.main.steps)
+    assert [each.shape for each in before.tensors.values()] == [each.shape for each in after.tensors.values()]
+
+
+@settings(max_examples=40)
+@given(documents(), st.data())
+def test_a_drawn_document_renamed_there_and_back_is_itself(document, data):
+    text = write(document)
+    declared = [each for each in index(text).mentions if each.is_definition]
+    if declared:
+        chosen = data.draw(st.sampled_from(declared))
+        try:
+            renamed = edited(text, rename(text_of(text), chosen.span[0], "fresh_name"))
+        except CantRename:
+            return
+        [back] = [
+            each
+            for each in index(renamed).mentions
+            if each.is_definition and each.symbol.name == "fresh_name"
+        ]
+        assert edited(renamed, rename(text_of(renamed), back.span[0], chosen.symbol.name)) == text
 
 
 NESTED = """\
