@@ -45,6 +45,7 @@ UNSAID: list[tuple[str, str, str]] = [
     ("MP2(09|13|17|22)", r"must be [^:]*: ", "arithmetic: a schema knows no grammar"),
     ("MP209", r"not \[.*'", "texts among integers: they are arithmetic too"),
     ("MP209", r"not '\$[A-Za-z_]", "the same of arguments"),
+    ("MP209", r"(integer|axis)\b.*, not '", "the same where integers are one of several kinds"),
     ("MP209", "known only when called", "whether a name in arithmetic is an argument"),
     (
         "MP2(09|17|22)",
