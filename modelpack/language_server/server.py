@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
+from pygls.protocol.language_server import LanguageServerProtocol, lsp_method
 
 from modelpack.language_server import answers
 from modelpack.language_server.bodies import outlined
@@ -29,6 +30,18 @@ _TRIGGERS = ["{", "[", ",", ":", " ", "$", "."]
 _T = TypeVar("_T")
 
 
+class _Protocol(LanguageServerProtocol):
+    """pygls keeps texts of its own. Its lines end where Python's do (at U+2028, say), not where the protocol's do, and it moves
+    positions that lie beyond them: changes are left to `documents`.
+    """
+
+    @lsp_method(types.TEXT_DOCUMENT_DID_CHANGE)
+    def lsp_text_document__did_change(
+        self, params: types.DidChangeTextDocumentParams
+    ) -> Generator[Any, Any, None]:
+        yield self.fm.features[types.TEXT_DOCUMENT_DID_CHANGE], (params,), None
+
+
 class _Refused(JsonRpcException):
     """A request that can't be granted, with the reason for whoever asked."""
 
@@ -44,7 +57,7 @@ class _Faults(logging.Filter):
 
 def make_server(version: str) -> LanguageServer:
     """A server that isn't running yet; `start_io()` runs it until its client ends it."""
-    server = LanguageServer("modelpack", version)
+    server = LanguageServer("modelpack", version, protocol_cls=_Protocol)
     session = _Session(server)
     logging.getLogger("pygls.protocol.json_rpc").addFilter(_Faults())
     completing = types.CompletionOptions(trigger_characters=_TRIGGERS, resolve_provider=True)

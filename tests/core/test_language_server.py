@@ -414,6 +414,32 @@ def test_an_editor_may_count_bytes(tmp_path):
     asyncio.run(run())
 
 
+def test_lines_end_where_the_protocol_says(tmp_path):
+    """Python ends lines at more characters: a text with one of them must not be another text for the server from then on."""
+
+    async def story(window: Editor) -> None:
+        window.open(BROKEN.replace("act: {ReLU: {}}", "act: {ReLU: {}}  # here\u2028and there\x0c, 31"))
+        [problem] = await window.problems()
+        assert problem.code == "MP103"
+        window.type("# here\u2028and there\x0c, 31", "# mended")
+        [problem] = await window.problems()
+        assert window.shown(problem.range) == "in_features"
+        window.type(
+            "last: {Linear: {in_features: 31, out_features: 10}}\n", "last: {Linear: {in_features: 30}}"
+        )
+        [problem] = await window.problems()
+        assert problem.code == "MP208"
+        line = window.position(len(window.text)).line
+        beyond = types.Range(types.Position(line, 0), types.Position(line, 500))
+        window.version += 1
+        named = types.VersionedTextDocumentIdentifier(uri=window.uri, version=window.version)
+        change = types.TextDocumentContentChangePartial(range=beyond, text="")
+        window.client.text_document_did_change(types.DidChangeTextDocumentParams(named, [change]))
+        assert await window.problems() == []
+
+    drive(tmp_path, story)
+
+
 def test_of_a_burst_of_changes_the_last_is_told(tmp_path):
     async def story(window: Editor) -> None:
         window.open(BROKEN)
