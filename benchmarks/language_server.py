@@ -25,7 +25,7 @@ from pygls.lsp.client import LanguageClient
 from modelpack.examining.document import examined_text
 
 LIMIT_MS = 50.0
-"""Of the best change: the others tell of what else the machine does."""
+"""Of the server's own time for a change: the rest tells of what else the machine does."""
 RATIO_LIMIT = 1.5
 """The most that the server may take of the processor, as a ratio to the check alone."""
 URI = "file:///benchmark/net.yaml"
@@ -91,12 +91,12 @@ async def run(lines: int, rounds: int) -> bool:
     spent, own = (1000 * each / len(changes) for each in (_cpu(process) - spent, own))
     ratio = statistics.median(one / other for one, other in zip(changes, checks, strict=True))
     median = statistics.median(changes)
-    print(
-        f"change       {median:6.1f} ms (best {min(changes):.1f}, limit {LIMIT_MS:.0f}: {_verdict(min(changes))})"
-    )
+    print(f"change       {median:6.1f} ms (best {min(changes):.1f})")
     print(f"check alone  {statistics.median(checks):6.1f} ms (best {min(checks):.1f})")
     print(f"ratio        {ratio:6.2f}")
-    print(f"CPU          {spent:6.1f} ms for a change, {own:.1f} ms for a check alone: {spent / own:.2f}")
+    print(
+        f"CPU          {spent:6.1f} ms for a change (limit {LIMIT_MS:.0f}: {_verdict(spent)}), {own:.1f} ms for a check: {spent / own:.2f}"
+    )
     at = types.Position(middle, column - 12)
     for what, ask in (
         ("hover", lambda: client.text_document_hover_async(types.HoverParams(NAME, at))),
@@ -112,7 +112,7 @@ async def run(lines: int, rounds: int) -> bool:
     await client.shutdown_async(None)
     client.exit(None)
     await client.stop()
-    return min(changes) <= LIMIT_MS and spent / own <= RATIO_LIMIT
+    return spent <= LIMIT_MS and spent / own <= RATIO_LIMIT
 
 
 async def _problems(published: asyncio.Queue[types.PublishDiagnosticsParams], version: int) -> int:
