@@ -157,7 +157,7 @@ def _once(wish: _Wish, settings: Settings, targets: list[Target]) -> int:
     if wish.write_baseline and known is not None and not missing:
         write_baseline(known, reports)
         count = sum(len(report.findings) for report in reports)
-        print(f"wrote {printable(str(known))} ({count} problems)")
+        print(f"wrote {printable(str(known))} ({count} {'problem' if count == 1 else 'problems'})")
         return 0
     if known is not None:
         reports = [without(report, before, known) for report in reports]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from modelpack.findings import Finding, Report
+from modelpack.findings import Finding, Report, Severity
 
 __all__ = ["render"]
 
@@ -17,12 +17,16 @@ def render(reports: Sequence[Report]) -> str:
     documents = [
         {
             "path": report.path,
-            "sound": report.summary is not None,
+            "sound": report.summary is not None and not any(map(_is_error, report.findings)),
             "problems": [_problem(finding) for finding in report.findings],
         }
         for report in reports
     ]
     return json.dumps(documents, indent=2) + "\n"
+
+
+def _is_error(finding: Finding) -> bool:
+    return finding.severity is Severity.ERROR
 
 
 def _problem(finding: Finding) -> dict[str, Any]:

@@ -128,6 +128,12 @@ def test_json():
     assert third == {"path": "c.yaml", "sound": True, "problems": []}
 
 
+def test_json_says_sound_where_there_is_no_error():
+    """A network may be sound in a pack whose digests don't hold."""
+    reports = [Report("a", (each,), "3 steps") for each in (UNUSED, INSIDE, TYPE)]
+    assert [each["sound"] for each in json.loads(render(reports, Format.JSON))] == [True, True, False]
+
+
 def test_github():
     assert render(REPORTS, Format.GITHUB) == (
         "::error file=nets/a.yaml,line=7,col=9,endColumn=14,title=modelpack MP201"
