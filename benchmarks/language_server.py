@@ -94,8 +94,9 @@ async def run(lines: int, rounds: int) -> bool:
     print(f"change       {median:6.1f} ms (best {min(changes):.1f})")
     print(f"check alone  {statistics.median(checks):6.1f} ms (best {min(checks):.1f})")
     print(f"ratio        {ratio:6.2f}")
+    verdict = f"limit {LIMIT_MS:.0f}: {_verdict(spent)}"
     print(
-        f"CPU          {spent:6.1f} ms for a change (limit {LIMIT_MS:.0f}: {_verdict(spent)}), {own:.1f} ms for a check: {spent / own:.2f}"
+        f"CPU          {spent:6.1f} ms for a change ({verdict}), {own:.1f} ms for a check: {spent / own:.2f}"
     )
     at = types.Position(middle, column - 12)
     for what, ask in (
