@@ -1,57 +1,70 @@
 """The command line. Exit status: 0 fine, 1 problems were found, 2 the command could not run.
 
-Each command imports what it needs: `check` and `show` never a framework, and nothing draws where nobody looks.
+Each command is a function of `modelpack.commands` that imports what it needs: `check` and `show` never a framework, and nothing
+draws where nobody looks. Only the one that is asked for is fetched: to describe all takes longer than to check a file.
 """
 
 from __future__ import annotations
 
 import gc
 import sys
-from enum import StrEnum
+from collections.abc import Iterable
+from importlib import import_module
 from io import TextIOWrapper
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from modelpack.commands.building import build, lock
-from modelpack.commands.check import check
-from modelpack.commands.diff import diff
-from modelpack.commands.explain import explain
-from modelpack.commands.fmt import fmt
-from modelpack.commands.lsp import lsp
-from modelpack.commands.migrate import migrate
-from modelpack.commands.parts import extract, graft, merge
-from modelpack.commands.reporting import reporting
-from modelpack.commands.show import show
-from modelpack.limits import MOST_FIRST_BYTES
+__all__ = ["COMMANDS", "app_of", "main"]
 
-if TYPE_CHECKING:
-    from modelpack.network import Network
-    from modelpack.opened import OpenPack
-
-__all__ = ["app", "main"]
-
-app = typer.Typer(
-    name="modelpack",
-    help="Networks that need no source code: check, show, verify, pack, initialise and reuse them.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
-PackPath = Annotated[Path, typer.Argument(help="A pack: a directory, or a .modelpack file.")]
+COMMANDS = {
+    "check": "check",
+    "show": "show",
+    "fmt": "fmt",
+    "migrate": "migrate",
+    "diff": "diff",
+    "explain": "explain",
+    "schema": "schema",
+    "lsp": "lsp",
+    "verify": "packs",
+    "pack": "packs",
+    "unpack": "packs",
+    "init": "packs",
+    "lock": "building",
+    "build": "building",
+    "extract": "parts",
+    "merge": "parts",
+    "graft": "parts",
+}
+"""Each command, and the module of `modelpack.commands` that has the function of its name; in the order of the help."""
 
 
 def main() -> None:
     """Run the command that `sys.argv` names."""
     gc.set_threshold(100_000)  # a command is over soon: what is collected on its way costs more than it frees
-    app()
+    asked = [name for name in sys.argv[1:2] if name in COMMANDS]
+    try:
+        app_of(asked or COMMANDS)()
+    finally:
+        gc.freeze()  # nor is what is left gone through once more on the way out, a quarter of the time of a check
 
 
-@app.callback(invoke_without_command=True)
+def app_of(names: Iterable[str]) -> typer.Typer:
+    """The command line with these commands."""
+    app = typer.Typer(
+        name="modelpack",
+        help="Networks that need no source code: check, show, verify, pack, initialise and reuse them.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    app.callback(invoke_without_command=True)(root)
+    for name in names:
+        app.command(name)(getattr(import_module(f"modelpack.commands.{COMMANDS[name]}"), name))
+    return app
+
+
 def root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
     stdout = sys.stdout
     if isinstance(stdout, TextIOWrapper):
@@ -62,129 +75,3 @@ def root(version: Annotated[bool, typer.Option("--version", help="Print the vers
 
         print(__version__)
         raise typer.Exit
-
-
-@app.command()
-def verify(path: PackPath) -> None:
-    """Check a pack, compare every byte with its digests, and run its samples where torch is installed."""
-    with reporting():
-        from modelpack import opened as packs
-        from modelpack.console import human_bytes, progress_bar
-        from modelpack.pack import verify_digests
-
-        with packs.open(path) as opened:
-            print(f"architecture and weights agree ({_size(opened.network)})")
-            with progress_bar("digests") as advance:
-                verify_digests(opened.pack, lambda _, done, total: advance(done, total))
-            total = sum(window.size for window in opened.pack.files.values())
-            print(f"digests agree ({len(opened.pack.files)} files, {human_bytes(total)})")
-            print(_verify_samples(opened))
-
-
-@app.command()
-def pack(
-    directory: Annotated[Path, typer.Argument(help="A pack as a directory.")],
-    file: Annotated[Path, typer.Argument(help="The file to write, ending in .modelpack.")],
-) -> None:
-    """Make one file of a pack that is a directory."""
-    from modelpack.pack import SUFFIX
-
-    if file.suffix != SUFFIX:
-        raise typer.BadParameter(f"the file's name must end in {SUFFIX}", param_hint="FILE")
-    _copy(directory, file)
-
-
-@app.command()
-def unpack(
-    file: Annotated[Path, typer.Argument(help="A .modelpack file.")],
-    directory: Annotated[Path, typer.Argument(help="The directory to write.")],
-) -> None:
-    """Make a directory of a pack that is one file."""
-    from modelpack.pack import SUFFIX
-
-    if directory.suffix == SUFFIX:
-        raise typer.BadParameter(f"a directory's name must not end in {SUFFIX}", param_hint="DIRECTORY")
-    _copy(file, directory)
-
-
-@app.command()
-def init(
-    architecture: Annotated[Path, typer.Argument(help="An architecture file.")],
-    target: Annotated[
-        Path, typer.Argument(help="The pack to write: a .modelpack file, or else a directory.")
-    ],
-    seed: Annotated[int, typer.Option(help="Equal seeds give equal weights.", min=0)] = 0,
-    max_bytes: Annotated[
-        int, typer.Option(help="The most bytes that all weights together may have.", min=0)
-    ] = MOST_FIRST_BYTES,
-) -> None:
-    """Make a pack of an architecture, its weights as `init` says; no framework is needed."""
-    with reporting():
-        from modelpack.checker import check_text
-        from modelpack.console import progress_bar
-        from modelpack.files import open_regular
-        from modelpack.limits import Limits
-        from modelpack.pack import write_pack
-        from modelpack.template import first_values
-
-        with open_regular(architecture) as file:
-            text = file.read(Limits().architecture_bytes + 1)
-        network = check_text(text, str(architecture))
-        values = first_values(network, seed, max_bytes)
-        modes = network.architecture.modes
-        with progress_bar(target.name) as advance:
-            write_pack(target, architecture=text, weights=values, modes=modes, progress=advance)
-        print(f"wrote {target} ({_size(network)})")
-
-
-class SchemaName(StrEnum):
-    """The documents that have a schema."""
-
-    architecture = "architecture"
-    manifest = "manifest"
-
-
-@app.command()
-def schema(name: Annotated[SchemaName, typer.Argument(help="Of what.")] = SchemaName.architecture) -> None:
-    """Print the JSON Schema of an architecture or a manifest."""
-    from modelpack.generate import schema_text
-
-    sys.stdout.write(schema_text(name.value))
-
-
-for command in (check, show, fmt, migrate, diff, explain, lock, build, extract, merge, graft, lsp):
-    app.command()(command)
-
-
-# ---------------------------------------------------------------------------------------------- steps
-
-
-def _size(network: Network) -> str:
-    from modelpack.summary import size_text
-
-    return size_text(network)
-
-
-def _copy(source: Path, target: Path) -> None:
-    with reporting():
-        from modelpack.console import progress_bar
-        from modelpack.pack import copy_pack
-
-        with progress_bar(target.name) as advance:
-            copy_pack(source, target, progress=advance)
-        print(f"wrote {target}")
-
-
-def _verify_samples(opened: OpenPack) -> str:
-    samples = opened.pack.samples
-    if samples is None:
-        return "samples: the pack has none"
-    try:
-        from modelpack.backends.torch.samples import run_samples
-    except ImportError as error:
-        if error.name != "torch":
-            raise
-        return "samples: not run, torch isn't installed (pip install 'modelpack-nn[torch]')"
-    run = run_samples(opened, samples)
-    how = "bit by bit" if run.exact else "within the tolerance of their dtype, not bit by bit"
-    return f"samples agree {how} ({run.outputs} outputs)"

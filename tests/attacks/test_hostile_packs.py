@@ -14,7 +14,6 @@ from typer.testing import CliRunner
 
 from modelpack import api
 from modelpack.checker import check_text
-from modelpack.cli import app
 from modelpack.dtypes import DType
 from modelpack.errors import ArchitectureError, PackError, Problem, raise_if_any
 from modelpack.limits import Limits
@@ -23,6 +22,7 @@ from modelpack.match import match
 from modelpack.reading import Problems
 from modelpack.template import first_values
 from tests.attacks.harness import attack
+from tests.commands import app
 
 RELU = "modelpack: 1\nname: net\ninputs: {x: {dtype: float32, shape: [batch]}}\nlayers: {act: {ReLU: {}}}\n"
 

@@ -8,11 +8,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from modelpack.cli import app
 from modelpack.errors import CODES, Place, Problem
 from modelpack.examining import running
 from modelpack.examining.cache import Cache, default_folder, open_cache
 from modelpack.findings import Finding, Report, Severity
+from tests.commands import app
 
 RUN = CliRunner()
 

@@ -8,11 +8,11 @@ import pytest
 from typer.testing import CliRunner
 
 from modelpack import api
-from modelpack.cli import app
 from modelpack.commands import check as command
 from modelpack.examining.settings import MisuseError, find_settings
 from modelpack.examining.targets import Kind, find_targets
 from modelpack.lint import Budgets
+from tests.commands import app
 
 RUN = CliRunner()
 

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from modelpack import generate
-from modelpack.cli import app
+from tests.commands import app
 
 ROOT = Path(__file__).parents[2]
 MLP = ROOT / "examples" / "mlp" / "architecture.yaml"

@@ -11,10 +11,10 @@ import pytest
 from typer.testing import CliRunner
 
 import modelpack
-from modelpack.cli import app
 from modelpack.errors import ArchitectureError
 from modelpack.reuse.grafting import graft
 from modelpack.reuse.licences import together
+from tests.commands import app
 
 ROOT = Path(__file__).parents[2]
 RUN = CliRunner()

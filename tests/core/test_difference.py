@@ -20,7 +20,6 @@ import modelpack
 from modelpack.architecture import Apply, Architecture, Node, Structure
 from modelpack.canonical import canonical
 from modelpack.checker import check, check_text
-from modelpack.cli import app
 from modelpack.difference import Difference, Setting, Side, compare
 from modelpack.difference.alignment import Entry, Work, align
 from modelpack.difference.contents import exact
@@ -33,6 +32,7 @@ from modelpack.pack import LazyTensor, TensorData, open_weights, write_pack
 from modelpack.renames import Renames
 from modelpack.template import first_values
 from tests.cases.cases import DIFF, difference
+from tests.commands import app
 from tests.core.packs import tensor
 from tests.strategies import networks
 

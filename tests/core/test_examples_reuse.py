@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 import modelpack
-from modelpack.cli import app
+from tests.commands import app
 
 ROOT = Path(__file__).parents[2]
 

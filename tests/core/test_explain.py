@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from modelpack.cli import app
 from modelpack.errors import CODES
 from modelpack.explanations import error_reference, explanation, explanations
 from modelpack.lint import RULES
 from tests.cases.pages import PAGES, with_examples
+from tests.commands import app
 
 ROOT = Path(__file__).parents[2]
 

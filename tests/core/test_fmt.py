@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from modelpack import architecture, layout, reader, source
-from modelpack.cli import app
 from modelpack.errors import ArchitectureError
 from modelpack.formatting import format_text, order
 from modelpack.reader import read
 from modelpack.writer import write
+from tests.commands import app
 from tests.strategies import documents, networks
 
 COMMENT = re.compile(r"# c[0-9]+")

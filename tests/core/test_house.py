@@ -57,7 +57,7 @@ def test_checking_draws_nothing():
     """rich and numpy cost more than the check itself."""
     architecture = ROOT / "examples" / "mlp" / "architecture.yaml"
     code = (
-        "import sys; from modelpack.cli import app; "
+        "import sys; from tests.commands import app; "
         f"app(['check', {str(architecture)!r}], standalone_mode=False); "
         "print([name for name in ('rich', 'numpy', 'pydantic') if name in sys.modules])"
     )

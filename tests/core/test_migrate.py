@@ -6,10 +6,10 @@ import pytest
 from typer.testing import CliRunner
 
 from modelpack import source
-from modelpack.cli import app
 from modelpack.errors import ArchitectureError
 from modelpack.formatting import CURRENT, MIGRATIONS, migrate_text
 from modelpack.reader import read
+from tests.commands import app
 
 OLD = """\
 # A net of old.

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from modelpack.checker import check, check_text
-from modelpack.cli import app
 from modelpack.drawing import Cluster, Edge, Graph, Role, Vertex, dot, graph_of, mermaid, tree_lines
 from modelpack.errors import printable
+from tests.commands import app
 from tests.strategies import networks
 
 ROOT = Path(__file__).parents[2]

@@ -7,8 +7,8 @@ import torch
 from typer.testing import CliRunner
 
 import modelpack
-from modelpack.cli import app
 from modelpack.errors import ArchitectureError
+from tests.commands import app
 from tests.core.test_examples import FILES, WITHOUT_FIRST_VALUES
 
 ROOT = Path(__file__).parents[2] / "examples"

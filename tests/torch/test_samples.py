@@ -7,10 +7,10 @@ from typer.testing import CliRunner
 
 import modelpack
 from modelpack.backends.torch.samples import run_samples
-from modelpack.cli import app
 from modelpack.dtypes import DType
 from modelpack.errors import BuildError
 from modelpack.pack import TensorData, write_pack
+from tests.commands import app
 
 
 class Two(nn.Module):

@@ -10,7 +10,7 @@ from torch import nn
 from typer.testing import CliRunner
 
 import modelpack
-from modelpack.cli import app
+from tests.commands import app
 from tests.torch.models import MLP, LeNet, values
 
 CASES = {
