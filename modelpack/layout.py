@@ -84,8 +84,13 @@ def lay_out(tree: Tree, notes: Mapping[Path, Note] | None = None) -> str:
 class _Layout:
     def __init__(self, notes: Mapping[Path, Note]) -> None:
         self._notes = notes
-        self._noted = {path[:length] for path in notes for length in range(len(path) + 1)}
+        self._noted: set[Path] = set()
         """paths at or below which there is a note"""
+        for path in notes:
+            above = path
+            while above not in self._noted:
+                self._noted.add(above)
+                above = above[:-1]
 
     def document(self, tree: Tree) -> Iterator[str]:
         note = self._notes.get((), _NO_NOTE)

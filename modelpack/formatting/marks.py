@@ -81,15 +81,25 @@ _NOTHING_BEFORE = re.compile(r"[-?\s]*")
 
 
 def _marks(lines: list[str], values: Mapping[int, list[tuple[int, int]]]) -> Iterator[Mark]:
+    last_blank = 0
     for number, taken in values.items():
         line = lines[number - 1]
-        for hash_sign in re.finditer("#", line):
-            start = hash_sign.start()
-            if not any(first <= start < end for first, end in taken):
-                alone = _NOTHING_BEFORE.fullmatch(line, 0, start) is not None
-                column = len(line) - len(line.lstrip()) + 1
-                yield Mark((number, start + 1), line[start:].rstrip(), alone, column)
-                break
-        else:
-            if not taken and not line.strip() and number < len(lines):
+        start = _comment_start(line, taken)
+        if start is not None:
+            alone = _NOTHING_BEFORE.fullmatch(line, 0, start) is not None
+            column = len(line) - len(line.lstrip()) + 1
+            yield Mark((number, start + 1), line[start:].rstrip(), alone, column)
+        elif not taken and not line.strip() and number < len(lines):
+            if number != last_blank + 1:  # one of several is enough
                 yield Mark((number, 1), "", alone=True, column=1)
+            last_blank = number
+
+
+def _comment_start(line: str, taken: list[tuple[int, int]]) -> int | None:
+    """Where the first `#` is that is in no value; these come in order, so that both are gone through once."""
+    start = line.find("#")
+    for first, end in taken:
+        if start < first:
+            break
+        start = line.find("#", max(start, end))
+    return None if start < 0 else start

@@ -262,6 +262,14 @@ def test_what_only_looks_like_a_comment():
     assert formatted(block) == '# not\nlayers: {}\noutputs: "# text\\n\\nmore\\n"  # so\n'
 
 
+def test_a_line_of_many_values_with_hash_signs_is_read_once():
+    """Each sign compared with each value would take minutes."""
+    values = "'#', " * 20_000
+    text = format_text(f"a: [{values}'#' ] # c")
+    assert text.endswith(", '#', '#']  # c\n")
+    assert text.count("#") == 20_002
+
+
 def test_blank_lines_one_at_most_and_none_at_the_ends():
     text = "\n\nmodelpack: 1\n\n\nname: net\n\nlayers:\n\n  a: {ReLU: {}}\n\n  \n  b:\n\n    ReLU: {}\n\n\n"
     expected = "modelpack: 1\n\nname: net\n\nlayers:\n  a: {ReLU: {}}\n\n  b: {ReLU: {}}\n"
