@@ -216,11 +216,24 @@ class _Wirer:
         if action_of(node, self._earlier, self._blocks) is not None:
             return True
         name = call.target
+        if self._is_unknown(name):
+            return False  # what it lies in has a problem of its own
         if self._comes_later(name):
             self._add("MP311", f"calls '{name}', which comes later", at, path)
         else:
             self._problems.unknown("MP315", "layer to call", name, self._earlier, at, f"{self._path}{path}")
         return False
+
+    def _is_unknown(self, target: str) -> bool:
+        """Whether `target` is, or lies in, an earlier layer of which it isn't known what it does."""
+        while target not in self._earlier and "." in target:
+            target = target.rpartition(".")[0]
+        found = self._earlier.get(target)
+        if found is None:
+            return False
+        return found.action == Call("") or (
+            isinstance(found.action, Use) and found.action.block not in self._blocks
+        )
 
     # ------------------------------------------------------------------------------------------ references
 

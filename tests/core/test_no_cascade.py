@@ -98,3 +98,21 @@ def test_three_mistakes_are_three_problems_in_order():
     text = NET.replace("conv1: {Conv2d", "conv1: {Conv2e").replace("inputs: act1", "inputs: act9")
     text = text.replace("in_features: 16", "in_feature: 16")
     assert [problem.place.line for problem in errors(text)] == [12, 15, 21]
+
+
+def test_what_calls_into_a_layer_that_is_unknown_is_not_wrong_for_that():
+    text = NET.replace("outputs: head", "  again: {call: head.fc, inputs: [wide]}\noutputs: [head, again]")
+    assert errors(text) == []
+    assert [each.code for each in errors(text.replace("use: Head", "use: Haed"))] == ["MP211"]
+    assert [each.code for each in errors(text.replace("use: Head", "usee: Head"))] == ["MP201"]
+
+
+def test_a_layer_that_cannot_be_read_takes_no_names_from_others():
+    repeated = "  deep: {use: Same, repeat: 2, from: 1}\n  deep.3: {ReLU: {}}\n"
+    text = NET.replace(
+        "layers:\n  conv1",
+        f"  Same:\n    inputs: {{x: {{}}}}\n    layers: {{r: {{ReLU: {{}}}}}}\nlayers:\n{repeated}  conv1",
+    )
+    text = text.replace("padding: 1}}\n  norm1", "padding: 1}, inputs: [x]}\n  norm1")
+    assert errors(text) == []
+    assert [each.code for each in errors(text.replace("repeat: 2", "repeat: -2"))] == ["MP209"]
