@@ -57,8 +57,12 @@ def ignored_codes(text: bytes, numbers: Collection[int]) -> Mapping[int, tuple[s
 
 def _codes(line: str, values: list[tuple[int, float]]) -> Iterator[str]:
     """What the comment of a line says, if it has one: all behind the first `#` that follows a space and is in no value."""
+    waiting = iter(values)  # they come in order, so that both are gone through once
+    value = next(waiting, None)
     for mark in _HASH.finditer(line):
-        if not any(start <= mark.start() < end for start, end in values):
+        while value is not None and value[1] <= mark.start():
+            value = next(waiting, None)
+        if value is None or mark.start() < value[0]:
             for comment in _COMMENT.finditer(line, mark.start()):
                 yield from _CODE.findall(comment[1])
             return

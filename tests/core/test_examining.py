@@ -114,6 +114,12 @@ def test_only_lines_that_matter_are_looked_at():
     assert ignored_codes(text, []) == {}
 
 
+def test_a_line_of_many_values_with_hash_signs_is_read_once():
+    """Each sign compared with each value would take minutes."""
+    values = "' #', " * 20_000
+    assert ignored_codes(f"a: [{values}] {MARK}".encode(), [1]) == {1: ("MP303",)}
+
+
 @pytest.mark.parametrize(
     ("line", "token"),
     [
