@@ -370,6 +370,10 @@ _SYNTAX_HINTS = {
     "found character that cannot start any token": (
         "indent with spaces, not with tabs; put a text that begins with @, ` or % in quotes"
     ),
+    "did not find expected key": (
+        "begin all keys of a mapping in the same column: this line may be right and one before it wrong"
+    ),
+    "did not find expected <document start>": "begin all keys of a mapping in the same column, the first too",
     "mapping values are not allowed in this context": (
         "put a text that holds ': ' in quotes; begin all keys of a mapping in the same column"
     ),

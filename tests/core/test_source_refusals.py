@@ -26,6 +26,17 @@ REFUSALS: list[tuple[str | bytes, str]] = [
         "    hint: put a text that holds ': ' in quotes; begin all keys of a mapping in the same column",
     ),
     (
+        "a:\n   b: 1\n  c: 2",
+        "net.yaml:3:3: MP101 this is not valid YAML: did not find expected key "
+        "(while parsing a block mapping, which begins at 1:1)\n"
+        "    hint: begin all keys of a mapping in the same column: this line may be right and one before it wrong",
+    ),
+    (
+        " a: 1\nb: 2",
+        "net.yaml:2:1: MP101 this is not valid YAML: did not find expected <document start>\n"
+        "    hint: begin all keys of a mapping in the same column, the first too",
+    ),
+    (
         "name: @x",
         "net.yaml:1:7: MP101 this is not valid YAML: found character that cannot start any token\n"
         "    hint: indent with spaces, not with tabs; put a text that begins with @, ` or % in quotes",
