@@ -327,6 +327,11 @@ def _users(mutation: Mutation, entry: _Entry) -> set[int]:
     words = {entry.name} if entry.name else set[str]()
     if token.kind == "reference":
         words |= {token.text, mutation.new}
+    elif token.kind == "key":
+        words.add(mutation.new)
+    elif token.kind == "indentation":
+        moved = re.match(r"\s*'?([\w.-]+)'?:", text[token.line - 1])
+        words |= {moved[1]} if moved else set()
     if entry.declares and entry.block:
         words |= {entry.block, f"${entry.name}"}
     before = mutation.text[: token.start].rpartition("\n")[2]
