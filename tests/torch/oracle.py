@@ -9,14 +9,11 @@ a key that means nothing, a name that nothing bears, a word where a number belon
 
 from __future__ import annotations
 
-import ast
-import operator
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any
 
 import torch
 
@@ -29,70 +26,36 @@ from modelpack.dtypes import DType
 from modelpack.errors import ArchitectureError
 from modelpack.layers import BUILTIN, LayerType
 from modelpack.layers.base import MANY
-from modelpack.layers.initial import INITIALISERS
-from modelpack.layers.kinds import (
-    Axes,
-    Boolean,
-    Choice,
-    DTypeName,
-    Either,
-    Integer,
-    Integers,
-    Kind,
-    ListOf,
-    Nullable,
-    Number,
-    Scalar,
-    Shape,
-    Text,
+from tests.torch.oracle_values import (
+    ARGUMENTS,
+    COMPARISONS,
+    NAME,
+    PATH,
+    Expressions,
+    Wrong,
+    argument_of,
+    beside,
+    by_torch,
+    check_initialiser,
+    check_keys,
+    check_names,
+    dtype_of,
+    filled,
+    items_of,
+    items_or_none,
+    mapping_of,
+    scalar_of,
+    scalar_or_none,
+    setting_of,
+    tensors_in,
+    torch_dtype_of,
 )
 
 __all__ = ["Unmet", "Wrong", "filled", "inputs_of", "run"]
 
-TOP = {
-    "modelpack",
-    "name",
-    "dtype",
-    "modes",
-    "inputs",
-    "requires",
-    "parameters",
-    "buffers",
-    "blocks",
-    "layers",
-    "outputs",
-}
-TOP |= {"tied", "imports"}
 BODY = {"arguments", "inputs", "parameters", "buffers", "layers", "outputs", "tied"}
+TOP = {"modelpack", "name", "dtype", "modes", "requires", "blocks", "imports"} | (BODY - {"arguments"})
 NODE = {"inputs", "repeat", "from", "frozen", "init", "when", "with"}
-NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
-PATH = re.compile(r"[A-Za-z0-9_][\w-]*(\.[A-Za-z0-9_][\w-]*)*", re.ASCII)
-
-COMPARISONS: Mapping[str, Callable[[int, int], bool]] = {
-    "==": operator.eq,
-    "!=": operator.ne,
-    "<=": operator.le,
-    ">=": operator.ge,
-    "<": operator.lt,
-    ">": operator.gt,
-}
-
-ARGUMENTS: Mapping[str, Callable[[Any], bool]] = {
-    "int": lambda value: type(value) is int,
-    "dim": lambda value: type(value) is int and value >= 0,
-    "float": lambda value: type(value) in (int, float),
-    "bool": lambda value: type(value) is bool,
-    "str": lambda value: type(value) is str,
-    "list": lambda value: isinstance(value, tuple) and all(type(each) is int for each in value),
-}
-
-
-class Wrong(Exception):  # noqa: N818  (an answer, no error)
-    """Why a document is no network: `line` is where it was found, from the inside out; `by_torch`: torch refused."""
-
-    def __init__(self, line: int, why: str, *, by_torch: bool = False) -> None:
-        super().__init__(f"{line}: {why}")
-        self.line, self.why, self.by_torch = line, why, by_torch
 
 
 class Unmet(Exception):  # noqa: N818
@@ -120,30 +83,22 @@ def inputs_of(value: source.Value, size: Callable[[str], int], line: int, *, zer
     """Tensors as an input of the network declares them, nested as it is."""
     if isinstance(value, source.Sequence):
         return tuple(inputs_of(item, size, line, zeros=zeros) for item in value.items)
-    entries = _mapping(value).entries
+    entries = mapping_of(value).entries
     if entries and not entries.keys() & {"dtype", "shape"}:
         return {key: inputs_of(item, size, line, zeros=zeros) for key, item in entries.items()}
-    _keys(_mapping(value), {"dtype", "shape"})
+    check_keys(mapping_of(value), {"dtype", "shape"})
     if entries.keys() != {"dtype", "shape"}:
         raise Wrong(line, "an input of the network says neither dtype nor shape")
     shape = [
         size(item.value)
         if isinstance(item, source.Scalar) and isinstance(item.value, str) and NAME.fullmatch(item.value)
-        else _Expressions({}, size)(item)
-        for item in _sequence(entries["shape"])
+        else Expressions({}, size)(item)
+        for item in items_of(entries["shape"])
     ]
-    dtype = _dtype(entries["dtype"])
+    dtype = torch_dtype_of(entries["dtype"])
     if any(each < 0 for each in shape):
         raise Wrong(line, "a size below 0")
     return filled(shape, dtype, zeros=zeros)
-
-
-def filled(shape: Sequence[int], dtype: torch.dtype, *, zeros: bool) -> torch.Tensor:
-    """An input: halves, or integers that are indices of nearly anything: 0, or 1 where the last axis begins."""
-    found = torch.full(tuple(shape), 0.5 if dtype.is_floating_point else 0, dtype=dtype)
-    if found.numel() and found.dim() and not dtype.is_floating_point and not zeros:
-        found[..., 0] = 1
-    return found
 
 
 @dataclass(slots=True)
@@ -179,7 +134,7 @@ class _Scope:
 
 class _Network:
     def __init__(self, document: source.Value, sizes: Mapping[str, int], training: bool, zeros: bool) -> None:
-        self.top = _mapping(document)
+        self.top = mapping_of(document)
         self.sizes = sizes
         self.training = training
         self.zeros = zeros
@@ -189,24 +144,24 @@ class _Network:
 
     def outputs(self) -> Any:
         top = self.top
-        _keys(top, TOP)
+        check_keys(top, TOP)
         for key in ("modelpack", "name", "inputs", "layers"):
             if key not in top.entries:
                 raise Wrong(top.line, f"no {key}")
-        version = _scalar(top.entries["modelpack"])
+        version = scalar_of(top.entries["modelpack"])
         if version != 1 or isinstance(version, bool):
             raise Wrong(top.entries["modelpack"].line, "another version")
-        name = _scalar(top.entries["name"])
+        name = scalar_of(top.entries["name"])
         if not isinstance(name, str) or not PATH.fullmatch(name):
             raise Wrong(top.entries["name"].line, "no name")
-        self.dtype = _dtype_of(top.entries["dtype"]) if "dtype" in top.entries else DType.FLOAT32
+        self.dtype = dtype_of(top.entries["dtype"]) if "dtype" in top.entries else DType.FLOAT32
         modes = (
-            [_scalar(each) for each in _sequence(top.entries["modes"])] if "modes" in top.entries else None
+            [scalar_of(each) for each in items_of(top.entries["modes"])] if "modes" in top.entries else None
         )
         if modes not in (None, ["train", "eval"], ["train"], ["eval"]):
             raise Wrong(top.entries["modes"].line, "no modes")
         self.blocks = self._blocks()
-        inputs = _mapping(top.entries["inputs"])
+        inputs = mapping_of(top.entries["inputs"])
         given = [
             inputs_of(value, lambda name: self.sizes[name], value.line, zeros=self.zeros)
             for value in inputs.entries.values()
@@ -216,13 +171,13 @@ class _Network:
 
     def _blocks(self) -> dict[str, source.Mapping]:
         value = self.top.entries.get("blocks")
-        found = _mapping(value) if value else source.Mapping({}, 1, 1, {})
+        found = mapping_of(value) if value else source.Mapping({}, 1, 1, {})
         blocks: dict[str, source.Mapping] = {}
         for name, body in found.entries.items():
             if not NAME.fullmatch(name):
                 raise Wrong(found.key_places[name][0], "no name for a block")
-            blocks[name] = _mapping(body)
-            _keys(blocks[name], BODY)
+            blocks[name] = mapping_of(body)
+            check_keys(blocks[name], BODY)
             for key in ("inputs", "layers"):
                 if key not in blocks[name].entries:
                     raise Wrong(blocks[name].line, f"no {key}")
@@ -230,29 +185,29 @@ class _Network:
 
     def _requires(self) -> None:
         known = self._declared(self.top)
-        for each in _sequence(self.top.entries["requires"]) if "requires" in self.top.entries else ():
-            text = _scalar(each)
+        for each in items_of(self.top.entries["requires"]) if "requires" in self.top.entries else ():
+            text = scalar_of(each)
             found = re.fullmatch(
                 r"([^=!<>]+)(==|!=|<=|>=|<|>)([^=!<>]+)", text if isinstance(text, str) else ""
             )
             if found is None or not any(name in text for name in known):
                 raise Wrong(each.line, "no comparison of dimensions")
             told = {
-                _Expressions(dict.fromkeys(known, size)).text(each.line, f"({found[1]}) - ({found[3]})")
+                Expressions(dict.fromkeys(known, size)).text(each.line, f"({found[1]}) - ({found[3]})")
                 for size in range(2, 40)
             }
             if len(told) == 1:
                 raise Wrong(each.line, "it depends on no dimension")
-            sides = _Expressions({name: self.sizes[name] for name in known})
+            sides = Expressions({name: self.sizes[name] for name in known})
             if not COMPARISONS[found[2]](sides.text(each.line, found[1]), sides.text(each.line, found[3])):
                 raise Unmet(text)
 
     def _declared(self, body: source.Mapping) -> set[str]:
         """The dimensions that stand alone in the inputs."""
         found: set[str] = set()
-        for leaf in _leaves(body.entries["inputs"]):
+        for leaf in tensors_in(body.entries["inputs"]):
             shape = leaf.entries.get("shape")
-            for item in _sequence(shape) if shape else ():
+            for item in items_of(shape) if shape else ():
                 word = item.value if isinstance(item, source.Scalar) else None
                 if isinstance(word, str) and NAME.fullmatch(word):
                     found.add(word)
@@ -266,7 +221,7 @@ class _Network:
         self.depth += 1
         if self.depth > 40:
             raise Wrong(body.line, "a block in itself")
-        inputs = _mapping(body.entries["inputs"])
+        inputs = mapping_of(body.entries["inputs"])
         scope = _Scope(path, dict(arguments), training)
         for name, value in zip(inputs.entries, given, strict=True):
             if not NAME.fullmatch(name):
@@ -275,9 +230,9 @@ class _Network:
         self._bind(inputs, given, scope)
         for kind in ("parameters", "buffers"):
             if kind in body.entries:
-                self._own(_mapping(body.entries[kind]), kind, scope)
-        layers = _mapping(body.entries["layers"])
-        _unique(inputs, body, layers)
+                self._own(mapping_of(body.entries[kind]), kind, scope)
+        layers = mapping_of(body.entries["layers"])
+        check_names(inputs, body, layers)
         before: str | None = None
         for name, node in layers.entries.items():
             line = layers.key_places[name][0]
@@ -297,20 +252,20 @@ class _Network:
         """What a body's inputs declare: names that stand alone get their sizes, the rest must hold."""
         found: list[tuple[source.Value, int, int]] = []
         for value, tensors in zip(inputs.entries.values(), given, strict=True):
-            for leaf, tensor in _beside(value, tensors):
+            for leaf, tensor in beside(value, tensors):
                 if not isinstance(tensor, torch.Tensor):
                     raise Wrong(leaf.line, "an input of several tensors where one is declared")
-                _keys(leaf, {"dtype", "shape"})
-                if "dtype" in leaf.entries and _dtype(leaf.entries["dtype"]) != tensor.dtype:
+                check_keys(leaf, {"dtype", "shape"})
+                if "dtype" in leaf.entries and torch_dtype_of(leaf.entries["dtype"]) != tensor.dtype:
                     raise Wrong(leaf.line, "an input of another dtype than is declared")
                 if "shape" not in leaf.entries:
                     continue
-                items = _sequence(leaf.entries["shape"])
+                items = items_of(leaf.entries["shape"])
                 if len(items) != tensor.dim():
                     raise Wrong(leaf.line, "an input with other axes than are declared")
                 found += [(item, size, leaf.line) for item, size in zip(items, tensor.shape, strict=True)]
         for item, size, line in found:
-            word = _scalar(item)
+            word = scalar_of(item)
             if (
                 isinstance(word, str)
                 and NAME.fullmatch(word)
@@ -318,7 +273,7 @@ class _Network:
             ):
                 raise Wrong(line, f"{word} is {size} and {scope.environment[word]}")
         for item, size, line in found:
-            declared = _Expressions(scope.environment)(item)
+            declared = Expressions(scope.environment)(item)
             if declared != size or declared < 0:
                 raise Wrong(line, f"{size} where {declared} is declared")
 
@@ -328,28 +283,28 @@ class _Network:
         for name, value in tensors.entries.items():
             if not PATH.fullmatch(name):
                 raise Wrong(tensors.key_places[name][0], "no name for a tensor")
-            told = _mapping(value)
-            _keys(told, {"shape", "dtype", "init", "frozen" if kind == "parameters" else "persistent"})
+            told = mapping_of(value)
+            check_keys(told, {"shape", "dtype", "init", "frozen" if kind == "parameters" else "persistent"})
             if "shape" not in told.entries:
                 raise Wrong(told.line, "no shape")
             for flag in ("frozen", "persistent"):
-                if flag in told.entries and not isinstance(_scalar(told.entries[flag]), bool):
+                if flag in told.entries and not isinstance(scalar_of(told.entries[flag]), bool):
                     raise Wrong(told.line, "neither true nor false")
-            shape = [_Expressions(arguments)(item) for item in _sequence(told.entries["shape"])]
-            dtype = _dtype(told.entries["dtype"]) if "dtype" in told.entries else to_torch(self.dtype)
+            shape = [Expressions(arguments)(item) for item in items_of(told.entries["shape"])]
+            dtype = torch_dtype_of(told.entries["dtype"]) if "dtype" in told.entries else to_torch(self.dtype)
             if "init" in told.entries:
-                _initialiser(told.entries["init"])
+                check_initialiser(told.entries["init"])
             if any(each < 0 for each in shape):
                 raise Wrong(told.line, "a size below 0")
-            with _torch(told.line):
+            with by_torch(told.line):
                 made = torch.full(shape, 0.5 if dtype.is_floating_point else 0, dtype=dtype)
                 if kind == "parameters":
                     made = torch.nn.Parameter(made, requires_grad=made.is_floating_point())
             scope.values[name] = self.tensors[f"{scope.path}{name}"] = made
 
     def _tied(self, body: source.Mapping, scope: _Scope) -> None:
-        for group in _sequence(body.entries["tied"]) if "tied" in body.entries else ():
-            names = [_scalar(each) for each in _sequence(group)]
+        for group in items_of(body.entries["tied"]) if "tied" in body.entries else ():
+            names = [scalar_of(each) for each in items_of(group)]
             found = [self.tensors.get(f"{scope.path}{name}") for name in names]
             if len(found) < 2 or any(each is None for each in found) or len(set(names)) < len(names):
                 raise Wrong(group.line, "a tie of what isn't there")
@@ -367,7 +322,7 @@ class _Network:
         scope: _Scope,
         line: int,
     ) -> Any:
-        node = _mapping(value)
+        node = mapping_of(value)
         entries = node.entries
         actions = [key for key in entries if key not in NODE]
         if len(actions) != 1:
@@ -376,11 +331,11 @@ class _Network:
         if action not in (*BUILTIN, "use", "call"):
             raise Wrong(node.key_places[action][0], f"no type {action}")
         self._keywords(node, action, line)
-        if "when" in entries and _scalar(entries["when"]) != ("train" if scope.training else "eval"):
+        if "when" in entries and scalar_of(entries["when"]) != ("train" if scope.training else "eval"):
             return _Absent()
-        training = scope.training and not ("frozen" in entries and _scalar_or_none(entries["frozen"]) is True)
+        training = scope.training and not ("frozen" in entries and scalar_or_none(entries["frozen"]) is True)
         if action == "call":
-            made = self.made.get(f"{scope.path}{_scalar(entries['call'])}")
+            made = self.made.get(f"{scope.path}{scalar_of(entries['call'])}")
             if made is None:
                 raise Wrong(line, "nothing to call")
             ports, does = self._ports(made), lambda given, _: self._run(made, given, scope, line)
@@ -396,8 +351,8 @@ class _Network:
         self, node: source.Mapping, name: str, given: list[Any], does: Callable[..., Any], scope: _Scope
     ) -> _Copies:
         constants = {key: value for key, value in scope.environment.items() if key.startswith("$")}
-        count = _Expressions(constants)(node.entries["repeat"])
-        first = _scalar(node.entries["from"]) if "from" in node.entries else 0
+        count = Expressions(constants)(node.entries["repeat"])
+        first = scalar_of(node.entries["from"]) if "from" in node.entries else 0
         if count < 1 or type(first) is not int or first < 0:
             raise Wrong(node.entries["repeat"].line, "no count")
         copies = _Copies(first, [])
@@ -419,17 +374,17 @@ class _Network:
         wrong += ["repeat", "frozen", "init"] if action == "call" else []
         if any(key in entries for key in wrong):
             raise Wrong(line, "a key without meaning here")
-        if "when" in entries and _scalar(entries["when"]) not in ("train", "eval"):
+        if "when" in entries and scalar_of(entries["when"]) not in ("train", "eval"):
             raise Wrong(line, "no mode")
         frozen = entries.get("frozen")
         if (
             frozen is not None
             and not isinstance(frozen, source.Sequence)
-            and not isinstance(_scalar(frozen), bool)
+            and not isinstance(scalar_of(frozen), bool)
         ):
             raise Wrong(line, "neither frozen nor not")
-        for each in _mapping(entries["init"]).entries.values() if "init" in entries else ():
-            _initialiser(each)
+        for each in mapping_of(entries["init"]).entries.values() if "init" in entries else ():
+            check_initialiser(each)
 
     def _new(
         self,
@@ -445,17 +400,17 @@ class _Network:
         if action == "use":
             does: Any = (self._used(node), self._arguments(node, scope, line))
         else:
-            does = self._layer(action, _mapping(node.entries[action]), scope, training, line)
+            does = self._layer(action, mapping_of(node.entries[action]), scope, training, line)
         made = self.made[at] = _Made(action, does, training)
         result = self._run(made, given, scope, line, at)
-        named = [_scalar(each) for each in _sequence_or_empty(node.entries.get("frozen"))]
-        named += list(_mapping(node.entries["init"]).entries) if "init" in node.entries else []
+        named = [scalar_of(each) for each in items_or_none(node.entries.get("frozen"))]
+        named += list(mapping_of(node.entries["init"]).entries) if "init" in node.entries else []
         if any(f"{at}.{name}" not in self.tensors for name in named):
             raise Wrong(line, "a tensor that isn't there")
         return result
 
     def _used(self, node: source.Mapping) -> str:
-        name = _scalar(node.entries["use"])
+        name = scalar_of(node.entries["use"])
         if name not in self.blocks:
             raise Wrong(node.entries["use"].line, f"no block {name}")
         return str(name)
@@ -463,18 +418,18 @@ class _Network:
     def _arguments(self, node: source.Mapping, scope: _Scope, line: int) -> dict[str, Any]:
         body = self.blocks[self._used(node)]
         declared = (
-            _mapping(body.entries["arguments"])
+            mapping_of(body.entries["arguments"])
             if "arguments" in body.entries
             else source.Mapping({}, 1, 1, {})
         )
-        given = _mapping(node.entries["with"]).entries if "with" in node.entries else {}
+        given = mapping_of(node.entries["with"]).entries if "with" in node.entries else {}
         if given.keys() - declared.entries.keys():
             raise Wrong(line, "no such argument")
         found: dict[str, Any] = {}
         for name, each in declared.entries.items():
             kind, default = each, None
             if isinstance(each, source.Mapping):
-                _keys(each, {"type", "default"})
+                check_keys(each, {"type", "default"})
                 kind, default = each.entries.get("type", each), each.entries.get("default")
             word = kind.value if isinstance(kind, source.Scalar) else None
             if word not in ARGUMENTS or not NAME.fullmatch(name):
@@ -484,7 +439,7 @@ class _Network:
                 raise Wrong(line, f"the argument {name} isn't given")
             # Only `dim` may depend on sizes.
             names = {key: at for key, at in scope.environment.items() if word == "dim" or key.startswith("$")}
-            found[f"${name}"] = _argument(str(word), value, names, line)
+            found[f"${name}"] = argument_of(str(word), value, names, line)
         return found
 
     # ----------------------------------------------------------------------------------------------- references
@@ -493,7 +448,7 @@ class _Network:
         """Name, required, variadic."""
         if made.type == "use":
             name = made.does[0] if isinstance(made.does, tuple) else made.does
-            return [(each, True, False) for each in _mapping(self.blocks[name].entries["inputs"]).entries]
+            return [(each, True, False) for each in mapping_of(self.blocks[name].entries["inputs"]).entries]
         return [(port.name, port.required, port.variadic) for port in BUILTIN[made.type].ports]
 
     def _given(
@@ -513,7 +468,7 @@ class _Network:
                 if named.keys() - {name for name, _, _ in ports}:
                     raise Wrong(value.line, "no such port")
                 return [named.get(name) for name, _, _ in ports]
-            items = _sequence(value) if isinstance(value, source.Sequence) else [value]
+            items = items_of(value) if isinstance(value, source.Sequence) else [value]
             given = [self._follow(item, scope) for item in items]
         elif not ports:
             given = []
@@ -597,7 +552,7 @@ class _Network:
             if port.required and port.name not in kind.settings and each is None:
                 raise Wrong(line, f"needs {port.name}")
         row = ROWS[made.type]
-        with _torch(line):
+        with by_torch(line):
             if isinstance(row, ModuleRow):
                 self._name_tensors(at, module)
                 result = _of_module(layer, row, module, given)
@@ -618,14 +573,14 @@ class _Network:
         for name, value in settings.entries.items():
             if name not in kind.settings:
                 raise Wrong(settings.key_places[name][0], f"{type} has no {name}")
-            values[name] = _setting(kind.settings[name].kind, value, scope.environment, training)
+            values[name] = setting_of(kind.settings[name].kind, value, scope.environment, training)
         missing = [name for name in kind.required if name not in values]
         if missing:
             raise Wrong(line, f"{type} needs {missing[0]}")
         row = ROWS[type]
         if isinstance(row, Unsupported):
             raise Wrong(line, row.why)
-        with _torch(line):
+        with by_torch(line):
             layer = kind.cls(**values)
             if not isinstance(row, ModuleRow):
                 return layer, None
@@ -665,301 +620,5 @@ def _by_port(kind: LayerType, result: Any) -> Any:
     return dict(zip(kind.outputs, result if isinstance(result, tuple | list) else (result,), strict=False))
 
 
-class _torch:  # noqa: N801
-    """What torch raises is torch's word."""
-
-    def __init__(self, line: int) -> None:
-        self.line = line
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, Exception) and not isinstance(error, Wrong):
-            raise Wrong(self.line, f"{type(error).__name__}: {error}"[:200], by_torch=True) from error
-
-
-# --------------------------------------------------------------------------------------------------- the values of the text
-
-
-def _setting(kind: Kind, value: source.Value, environment: Mapping[str, Any], training: bool) -> Any:
-    if isinstance(value, source.Mapping):
-        if value.entries.keys() != {"train", "eval"}:
-            raise Wrong(value.line, "a mapping as setting")
-        both = {
-            mode: _setting(kind, value.entries[mode], environment, training) for mode in ("train", "eval")
-        }
-        return both["train" if training else "eval"]
-    literal = _literal(kind, value, environment)
-    if not _is_of(kind, literal):
-        raise Wrong(value.line, f"{literal!r} is no {kind.describe()}")
-    with suppress(ValueError):  # out of bounds: for torch to refuse
-        literal = kind.read(literal)
-    return _expanded(kind, literal)
-
-
-def _expanded(kind: Kind, literal: Any) -> Any:
-    """As torch wants it, in bounds or not."""
-    while isinstance(kind, Nullable | Either):
-        if literal is None:
-            return None
-        inner = kind.kinds if isinstance(kind, Either) else (kind.kind,)
-        kind = next(each for each in inner if _is_of(each, literal))
-    return kind.expand(literal)
-
-
-def _literal(kind: Kind, value: source.Value, environment: Mapping[str, Any]) -> Any:
-    if isinstance(value, source.Sequence):
-        return tuple(_literal(kind, item, environment) for item in value.items)
-    if isinstance(value, source.Mapping):
-        raise Wrong(value.line, "a mapping as setting")
-    word = value.value
-    if not isinstance(word, str) or _is_word(kind, word):
-        return word
-    if word.startswith("$") and word in environment:
-        return environment[word]
-    return _Expressions(environment).text(value.line, word)
-
-
-def _is_word(kind: Kind, word: str) -> bool:
-    match kind:
-        case Nullable(inner) | ListOf(inner):
-            return _is_word(inner, word)
-        case Either(kinds):
-            return any(_is_word(each, word) for each in kinds)
-        case Choice() | DTypeName() | Boolean() | Number():
-            return not word.startswith("$") and not (isinstance(kind, Choice) and word not in kind.options)
-        case Text():
-            return not word.startswith("$")
-        case _:
-            return False
-
-
-def _is_of(kind: Kind, value: Any) -> bool:
-    """Whether a value is of a kind, bounds left aside."""
-    match kind:
-        case Integer():
-            return type(value) is int
-        case Boolean():
-            return type(value) is bool
-        case Number():
-            return type(value) in (int, float)
-        case Scalar():
-            return type(value) in (int, float, bool)
-        case Choice(options):
-            return value in options
-        case DTypeName():
-            return value in [each.value for each in DType]
-        case Text():
-            return type(value) is str
-        case Integers(item, length):
-            if isinstance(value, tuple):
-                return length in (None, len(value)) and all(_is_of(item, each) for each in value)
-            return length is not None and _is_of(item, value)
-        case Shape() | Axes():
-            items = value if isinstance(value, tuple) else (value,)
-            if isinstance(kind, Axes) and kind.all_by_default and value is None:
-                return True
-            return all(type(each) is int for each in items)
-        case Nullable(inner):
-            return value is None or _is_of(inner, value)
-        case Either(kinds):
-            return any(_is_of(each, value) for each in kinds)
-        case ListOf(inner, length):
-            return (
-                isinstance(value, tuple)
-                and length in (None, len(value))
-                and all(_is_of(inner, each) for each in value)
-            )
-        case _:
-            raise NotImplementedError(kind)
-
-
-def _argument(kind: str, value: source.Value, environment: Mapping[str, Any], line: int) -> Any:
-    if isinstance(value, source.Sequence):
-        found: Any = tuple(_Expressions(environment)(item) for item in value.items)
-    else:
-        found = _scalar(value)
-        if isinstance(found, str) and (found.startswith("$") or kind in ("int", "dim")):
-            found = (
-                environment[found]
-                if found in environment
-                else _Expressions(environment).text(value.line, found)
-            )
-    if not ARGUMENTS[kind](found):
-        raise Wrong(line, f"{found!r} is no {kind}")
-    return float(found) if kind == "float" else found
-
-
-def _initialiser(value: source.Value) -> None:
-    name, given = value, None
-    if isinstance(value, source.Mapping):
-        if len(value.entries) != 1:
-            raise Wrong(value.line, "no initialiser")
-        ((word, given),) = value.entries.items()
-    else:
-        word = _scalar(name)
-    if not isinstance(word, str) or word not in INITIALISERS:
-        raise Wrong(value.line, f"no initialiser {word}")
-    for key, item in _mapping(given).entries.items() if given is not None else ():
-        kind = INITIALISERS[word].get(key)
-        if kind is None or not _is_of(kind, _scalar(item)):
-            raise Wrong(value.line, f"{word} has no {key}")
-        try:
-            kind.read(_scalar(item))
-        except ValueError as error:
-            raise Wrong(value.line, str(error)) from None
-
-
-_OPERATORS: Mapping[type[ast.AST], Callable[..., Any]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
-    ast.USub: operator.neg,
-}
-
-
-class _Expressions:
-    """Integer arithmetic is Python's."""
-
-    def __init__(self, environment: Mapping[str, Any], size: Callable[[str], int] | None = None) -> None:
-        self.environment = environment
-        self.size = size
-
-    def __call__(self, value: source.Value) -> int:
-        found = _scalar(value)
-        if isinstance(found, str):
-            return self.text(value.line, found)
-        if type(found) is not int:
-            raise Wrong(value.line, f"{found!r} is no integer")
-        return found
-
-    def text(self, line: int, text: str) -> int:
-        try:
-            tree = ast.parse(re.sub(r"\$(?=[A-Za-z_])", "ARGUMENT_", text).strip(), mode="eval").body
-            result = self._value(tree)
-        except (SyntaxError, KeyError, ZeroDivisionError, TypeError, ValueError) as error:
-            raise Wrong(line, f"'{text}' has no value: {error!r}") from None
-        if type(result) is not int:
-            raise Wrong(line, f"'{text}' is no integer")
-        return result
-
-    def _value(self, tree: ast.AST) -> int:
-        match tree:
-            case ast.Constant(int(value)):
-                return value
-            case ast.Name(name):
-                name = name.replace("ARGUMENT_", "$")
-                return self.environment[name] if self.size is None else self.size(name)
-            case ast.BinOp(left, op, right) if type(op) in _OPERATORS:
-                return _OPERATORS[type(op)](self._value(left), self._value(right))
-            case ast.UnaryOp(op, operand) if type(op) in _OPERATORS:
-                return _OPERATORS[type(op)](self._value(operand))
-            case ast.Call(ast.Name("max" | "min" as name), [left, right], []):
-                return {"max": max, "min": min}[name](self._value(left), self._value(right))
-            case _:
-                raise ValueError("no arithmetic")
-
-
 def _last(value: Any) -> Any:
     return value.values[-1] if isinstance(value, _Copies) else value
-
-
-def _unique(inputs: source.Mapping, body: source.Mapping, layers: source.Mapping) -> None:
-    names = [(name, inputs.key_places[name][0]) for name in inputs.entries]
-    for kind in ("parameters", "buffers"):
-        if kind in body.entries:
-            tensors = _mapping(body.entries[kind])
-            names += [(name, tensors.key_places[name][0]) for name in tensors.entries]
-    names += [(name, layers.key_places[name][0]) for name in layers.entries]
-    for at, (name, line) in enumerate(names):
-        for other, _ in names[:at]:
-            outer, inner = sorted((name, other), key=len)
-            if name == other or (inner.startswith(f"{outer}.") and not _between(layers, outer, inner)):
-                raise Wrong(line, f"the name {name} is taken")
-
-
-def _between(layers: source.Mapping, outer: str, inner: str) -> bool:
-    """Whether `inner` has a number that no copy of the repeated `outer` has."""
-    node = layers.entries.get(outer)
-    entries = node.entries if isinstance(node, source.Mapping) else {}
-    number = inner[len(outer) + 1 :].partition(".")[0]
-    if "repeat" not in entries or not number.isdigit():
-        return False
-    first = _scalar(entries["from"]) if "from" in entries else 0
-    count = _scalar(entries["repeat"])
-    return int(number) < first or (type(count) is int and int(number) >= first + count)
-
-
-def _beside(value: source.Value, given: Any) -> Iterator[tuple[source.Mapping, Any]]:
-    """The tensors that an input declares beside those that it gets."""
-    if isinstance(value, source.Sequence):
-        if not isinstance(given, tuple | list) or len(given) != len(value.items):
-            raise Wrong(value.line, "a list is declared")
-        for item, each in zip(value.items, given, strict=True):
-            yield from _beside(item, each)
-        return
-    mapping = _mapping(value)
-    if mapping.entries and not mapping.entries.keys() & {"dtype", "shape"}:
-        if not isinstance(given, Mapping) or given.keys() != mapping.entries.keys():
-            raise Wrong(value.line, "a mapping is declared")
-        for key, item in mapping.entries.items():
-            yield from _beside(item, given[key])
-        return
-    yield mapping, given
-
-
-def _leaves(value: source.Value) -> Iterator[source.Mapping]:
-    if isinstance(value, source.Sequence):
-        for item in value.items:
-            yield from _leaves(item)
-    elif isinstance(value, source.Mapping):
-        if value.entries.keys() & {"dtype", "shape"}:
-            yield value
-        else:
-            for item in value.entries.values():
-                yield from _leaves(item)
-
-
-def _keys(mapping: source.Mapping, known: set[str]) -> None:
-    for key in mapping.entries:
-        if key not in known:
-            raise Wrong(mapping.key_places[key][0], f"no key {key}")
-
-
-def _mapping(value: source.Value) -> source.Mapping:
-    return value if isinstance(value, source.Mapping) else _not(value, "mapping")
-
-
-def _sequence(value: source.Value) -> list[source.Value]:
-    return value.items if isinstance(value, source.Sequence) else _not(value, "list")
-
-
-def _sequence_or_empty(value: source.Value | None) -> list[source.Value]:
-    return value.items if isinstance(value, source.Sequence) else []
-
-
-def _scalar(value: source.Value) -> Any:
-    return value.value if isinstance(value, source.Scalar) else _not(value, "single value")
-
-
-def _scalar_or_none(value: source.Value) -> Any:
-    return value.value if isinstance(value, source.Scalar) else None
-
-
-def _dtype_of(value: source.Value) -> DType:
-    try:
-        return DType(_scalar(value))
-    except ValueError:
-        raise Wrong(value.line, "no dtype") from None
-
-
-def _dtype(value: source.Value) -> torch.dtype:
-    with _torch(value.line):
-        return to_torch(_dtype_of(value))
-
-
-def _not(value: source.Value, what: str) -> NoReturn:
-    raise Wrong(value.line, f"no {what}")
