@@ -17,6 +17,7 @@ from yaml._yaml import CParser
 from modelpack.characters import CONTROL, checked_utf8, forbidden
 from modelpack.collector import collector_paused
 from modelpack.errors import ArchitectureError, Place, Problem, raise_if_any
+from modelpack.indentation import astray
 from modelpack.scalars import Atom, key_problem, resolve
 
 __all__ = ["DEFAULT_LIMITS", "Limits", "Mapping", "Scalar", "Sequence", "Value", "parse", "place"]
@@ -174,7 +175,7 @@ class _Composer:
             for event in iter(CParser(data).get_event, None):
                 handlers[type(event)](event)
         except (yaml.YAMLError, UnicodeDecodeError) as error:
-            self.report.stop(*_syntax_problem(error))
+            self.report.stop(*_syntax_problem(error, data))
         root = self.root.items
         if not root or (isinstance(root[0], Scalar) and "" in self.known_atoms):
             self.report.stop(Problem("MP104", "the document is empty"), (1, 1))
@@ -355,10 +356,16 @@ def _start(event: _Event) -> _Position:
     return mark.line + 1, mark.column + 1
 
 
-def _syntax_problem(error: yaml.YAMLError | UnicodeDecodeError) -> tuple[Problem, _Position]:
+def _syntax_problem(error: yaml.YAMLError | UnicodeDecodeError, data: bytes) -> tuple[Problem, _Position]:
     if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
         return Problem("MP101", "this is not valid YAML: a tag or a character can't be read"), (1, 1)
     mark, context = error.problem_mark, error.context_mark
+    if error.problem == _NO_KEY and (before := astray(data.decode(errors="replace").split("\n"), mark.line)):
+        told = (
+            f"this is not valid YAML: this line begins in column {before[1]}, "
+            f"line {mark.line + 1} in column {mark.column + 1}"
+        )
+        return Problem("MP101", told, hint="begin all keys of a mapping in the same column"), before
     message = f"this is not valid YAML: {error.problem}"
     if context is not None and (context.line, context.column) != (mark.line, mark.column):
         message += f" ({error.context}, which begins at {context.line + 1}:{context.column + 1})"
@@ -366,11 +373,13 @@ def _syntax_problem(error: yaml.YAMLError | UnicodeDecodeError) -> tuple[Problem
     return Problem("MP101", message, hint=hint), (mark.line + 1, mark.column + 1)
 
 
+_NO_KEY = "did not find expected key"
+
 _SYNTAX_HINTS = {
     "found character that cannot start any token": (
         "indent with spaces, not with tabs; put a text that begins with @, ` or % in quotes"
     ),
-    "did not find expected key": (
+    _NO_KEY: (
         "begin all keys of a mapping in the same column: this line may be right and one before it wrong"
     ),
     "did not find expected <document start>": "begin all keys of a mapping in the same column, the first too",

@@ -26,6 +26,11 @@ REFUSALS: list[tuple[str | bytes, str]] = [
         "    hint: put a text that holds ': ' in quotes; begin all keys of a mapping in the same column",
     ),
     (
+        "a:\n   b: 1\n  c: 2\n  d: 3",
+        "net.yaml:2:4: MP101 this is not valid YAML: this line begins in column 4, line 3 in column 3\n"
+        "    hint: begin all keys of a mapping in the same column",
+    ),
+    (
         "a:\n   b: 1\n  c: 2",
         "net.yaml:3:3: MP101 this is not valid YAML: did not find expected key "
         "(while parsing a block mapping, which begins at 1:1)\n"
