@@ -89,7 +89,7 @@ def shapes_of(network: Network, module: nn.Module, runs: Sequence[dict[str, Any]
                 with torch.no_grad():
                     found.append(observed(network, module, run["args"], run["kwargs"]))
             except modelpack.BuildError as error:
-                if error.problems[0].code != "MP702":  # sizes that it says it doesn't take
+                if error.problems[0].code not in ("MP701", "MP702"):  # sizes that it says it doesn't take
                     raise
     wrong = [each for seen in found for each in seen.wrong]
     return {
