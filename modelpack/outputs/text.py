@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from modelpack.errors import printable
 from modelpack.findings import Finding, Report, Severity
@@ -39,7 +40,7 @@ def summary_line(reports: Sequence[Report]) -> str:
 
 def _report(report: Report, colour: bool, quiet: bool) -> Iterator[str]:
     for finding in report.findings:
-        yield from _finding(finding, colour)
+        yield from _finding(report.path, finding, colour)
     if quiet:
         return
     shown = printable(report.path)
@@ -50,10 +51,12 @@ def _report(report: Report, colour: bool, quiet: bool) -> Iterator[str]:
         yield f"{shown}: nothing new ({_number(report.silenced, 'problem')} silenced)"
 
 
-def _finding(finding: Finding, colour: bool) -> Iterator[str]:
+def _finding(file: str, finding: Finding, colour: bool) -> Iterator[str]:
     problem, severity = finding.problem, finding.severity
-    where = f"{problem.place}: " if problem.place else ""
-    what = f"{printable(problem.path)}: " if problem.path else ""
+    where = f"{problem.place or file}: " if problem.place or file else ""
+    # A pack that can't be opened is itself what the problem is about.
+    whole = problem.place is None and problem.path in (file, Path(file).name)
+    what = f"{printable(problem.path)}: " if problem.path and not whole else ""
     kind = "" if severity is Severity.ERROR else f" {severity.value}:"
     message = [printable(line) for line in problem.message.split("\n")]
     code = _painted(problem.code, _COLOURS[severity] + _BOLD, colour)

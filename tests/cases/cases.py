@@ -90,9 +90,11 @@ def problems_of(act: Act, folder: Path) -> tuple[Problem, ...]:
 def told(case: Case, folder: Path) -> Told:
     """What is said of what is wrong; `folder` is a fresh one."""
     path, text = str(case.document or case), case.document.read_bytes() if case.document else b""
-    reports = [Report(path, tuple(findings_of(problems_of(case.wrong, folder), text, path)))]
+    findings = tuple(findings_of(problems_of(case.wrong, folder), text, path))
+    # A case has no file that a person could look at unless it is a document.
+    forms = ((Format.TEXT, str(case.document or "")), (Format.JSON, path))
     return Told(
-        *(_anywhere(render(reports, form, quiet=True), folder) for form in (Format.TEXT, Format.JSON))
+        *(_anywhere(render([Report(name, findings)], form, quiet=True), folder) for form, name in forms)
     )
 
 

@@ -55,7 +55,7 @@ nets/a.yaml:9:3: MP332 warning: 50% of it,
 and more
     9 |   b: {use: c}
       |   ^
-MP502 b.modelpack: there is no architecture.yaml
+b.modelpack: MP502 there is no architecture.yaml
 b.modelpack/architecture.yaml:3:2: MP303 note: must be 8
     3 |  x: 9
       |  ^
@@ -73,6 +73,21 @@ def test_text():
 def test_text_when_quiet_is_nothing_but_problems():
     assert render(REPORTS, Format.TEXT, quiet=True) == TEXT
     assert render(REPORTS[2:], Format.TEXT, quiet=True) == ""
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("manifest.json", "a/net.modelpack: MP841 manifest.json: wrong\n"),
+        ("", "a/net.modelpack: MP841 wrong\n"),
+        ("net.modelpack", "a/net.modelpack: MP841 wrong\n"),
+        ("a/net.modelpack", "a/net.modelpack: MP841 wrong\n"),
+    ],
+)
+def test_what_has_no_line_names_the_file_once(path, line):
+    problem = Problem("MP841", "wrong", path=path)
+    report = Report("a/net.modelpack", (Finding(problem, Severity.ERROR),))
+    assert render([report], Format.TEXT, quiet=True) == line
 
 
 def test_what_is_sound_needs_no_sum():
