@@ -21,7 +21,7 @@ LINE_BREAK = re.compile("\r\n|\r|\n")
 """What ends a line for libyaml, of the characters that a text may hold."""
 
 _MARK = "modelpack: ignore["
-_COMMENT = re.compile(r"#\s*modelpack: ignore\[([^\]]*)\]")
+_COMMENT = re.compile(r"#\s*modelpack: ignore\[([^\[\]]*)\]")
 _CODE = re.compile(r"MP[0-9]{1,3}")
 _HASH = re.compile(r"(?:^|(?<=[ \t]))#")
 

@@ -8,8 +8,8 @@ __all__ = ["end_column"]
 
 _DOUBLE = re.compile(r'"(?:[^"\\]|\\.)*"?')
 _SINGLE = re.compile(r"'(?:[^']|'')*'?")
-_PLAIN_ENDS = re.compile(r"\s#|:(?=[\s,\[\]{}]|$)|,(?=\s|$)|[\]}]|\s*$")
-"""A comment, the colon behind a key, what comes next in a list, the end of a collection or of the line."""
+_PLAIN_ENDS = re.compile(r"\s#|:(?=[\s,\[\]{}]|$)|,(?=\s|$)|[\]}]")
+"""A comment, the colon behind a key, what comes next in a list, the end of a collection."""
 _BETWEEN = re.compile(r""""(?:[^"\\]|\\.)*"?|'(?:[^']|'')*'?|\s#.*|[\[\]{}]""")
 _OPENS, _CLOSES = "[{", "]}"
 
