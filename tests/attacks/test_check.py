@@ -1,4 +1,4 @@
-"""Texts with long lines, and one thing wrong in them: telling where it is, and whether a comment silences it, stays within bounds."""
+"""Texts with long lines and one thing wrong in them: telling where it is, and whether a comment silences it, is bounded."""
 
 import pytest
 
@@ -13,9 +13,9 @@ def examined(text: str) -> None:
 
 
 ATTACKS = {
-    "spaces inside of a value": f"{HEAD}  a: {{Linear: foo{' ' * 100_000}bar}}\n",
-    "tabs before a key": f"{HEAD}{'\t' * 100_000}a: 1\n",
-    "comments in comments": f"{HEAD}  a: {{Nope: {{}}}} {'# modelpack: ignore[' * 20_000}\n",
+    "spaces inside of a value": HEAD + "  a: {Linear: foo" + " " * 100_000 + "bar}\n",
+    "tabs before a key": HEAD + "\t" * 100_000 + "a: 1\n",
+    "comments in comments": HEAD + "  a: {Nope: {}} " + "# modelpack: ignore[" * 20_000 + "\n",
 }
 
 
