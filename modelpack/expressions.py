@@ -66,6 +66,12 @@ def _tokens(text: str) -> list[str]:
     return tokens
 
 
+def _instead(found: str, wanted: str) -> ExpressionError:
+    return ExpressionError(
+        f"'{found}' stands where {wanted} should" if found else f"it ends where {wanted} should stand"
+    )
+
+
 def _depths(tokens: list[str]) -> list[int]:
     depth, depths = 0, [0]
     for token in tokens:
@@ -119,7 +125,7 @@ class _Parser:
             return self._closed(FUNCTIONS[token](left, self.sum()))
         if _NAME.fullmatch(token):
             return symbol(token)
-        raise ExpressionError(f"'{token or 'its end'}' stands where a number or a name should")
+        raise _instead(token, "a number or a name")
 
     def _closed(self, value: Dim) -> Dim:
         self._expect(")")
@@ -128,7 +134,7 @@ class _Parser:
     def _expect(self, token: str) -> None:
         found = self._take()
         if found != token:
-            raise ExpressionError(f"'{found or 'its end'}' stands where '{token}' should")
+            raise _instead(found, f"'{token}'")
 
     def _take(self) -> str:
         token = self.peek()

@@ -107,6 +107,8 @@ class Inference:
         wired = self._wired[name]
         for node, each in zip(block.nodes, wired.nodes, strict=True):
             run.values.append(self._node(node, each, run))
+        if wired.outputs is None:
+            return None  # why has been told
         try:
             wiring, outputs = self._follow(wired.outputs, run)
         except _Silent:
@@ -319,6 +321,8 @@ class Inference:
                 specs, step = enter(specs, str(key))
             except Mismatch as error:
                 error.message = f"'{_name_of(slot, run)}' {error.message}"
+                if isinstance(specs, Mapping):
+                    error.hint = self._problems.suggestion(str(key), tuple(specs))
                 raise _leading_nowhere(error, slot, run) from None
             way.append(step)
         place = value.places[at]

@@ -13,16 +13,24 @@ from modelpack.tensors import Mismatch, TensorSpec
 __all__ = ["enter", "find", "flat", "key_of"]
 
 
+_MOST_LISTED = 8
+
+
 def enter(specs: Specs, key: str) -> tuple[Specs, str | int]:
     if isinstance(specs, Mapping):
         if key in specs:
             return specs[key], key
-        raise Mismatch(f"has no output '{key}', only {', '.join(specs)}", code="MP313")
+        raise Mismatch(f"has no output '{key}', only {_listed(specs)}", code="MP313")
     if isinstance(specs, tuple):
         if INDEX.fullmatch(key) and int(key) < len(specs):
             return specs[int(key)], int(key)
         raise Mismatch(f"has {len(specs)} outputs, none is number '{key}'", code="MP313")
     raise Mismatch(f"has one output, so '{key}' is none of it", code="MP313")
+
+
+def _listed(names: Mapping[str, Specs]) -> str:
+    first = ", ".join(list(names)[:_MOST_LISTED])
+    return first if len(names) <= _MOST_LISTED else f"{first} and {len(names) - _MOST_LISTED} more"
 
 
 def flat(inputs: list[Specs], leaf: Leaf) -> tuple[TensorSpec | None, ...]:

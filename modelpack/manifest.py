@@ -112,9 +112,10 @@ def read_manifest(data: bytes, limits: Limits) -> Manifest:
         hint = (
             "a newer version of modelpack may read it" if type(version) is int and version > FORMAT else None
         )
+        found = f"is {version!r:.60}" if "modelpack" in document else "is missing"
         refuse(
             "MP560",
-            f"the format version 'modelpack' is {version!r:.60}, this library reads {FORMAT}",
+            f"the format version 'modelpack' {found}, this library reads {FORMAT}",
             MANIFEST,
             hint,
         )

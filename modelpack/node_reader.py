@@ -47,7 +47,7 @@ class NodeReader:
                 at,
                 path,
             )
-        mapping = self._problems.mapping(value, path)
+        mapping = self._problems.mapping(value, path, self._bare(value))
         if mapping is None:
             return Node(name, Call(""), place=at)
         entries = mapping.entries
@@ -87,12 +87,14 @@ class NodeReader:
             seen.append(key)
             if key in self._types:
                 kind = self._types[key]
-                settings = self._problems.mapping(value, f"{path}.{key}")
+                nothing = isinstance(value, source.Scalar) and value.value is None
+                hint = _without_settings(key) if nothing else None
+                settings = self._problems.mapping(value, f"{path}.{key}", hint)
                 found = Apply(kind, self._settings(kind, settings, path) if settings else {})
                 places = settings.key_places if settings else {}
             elif key == "use":
                 found = self._use(self._problems.text(value, f"{path}.use") or "", node, path)
-                places = {"use": (value.line, value.column)}
+                places = {"use": (value.line, value.column), **_arguments_places(node)}
             else:
                 found = Call(self.reference(value, f"{path}.call"))
                 places = {"call": (value.line, value.column)}
@@ -114,6 +116,11 @@ class NodeReader:
         if ":" in key or "." in key:
             near = "types of third parties are allowed by the caller, never by the file; nothing is imported"
         self._problems.add("MP201", f"unknown layer type '{key}'", at, path, near)
+
+    def _bare(self, value: source.Value) -> str | None:
+        """What was meant by the name of a type alone."""
+        name = value.value if isinstance(value, source.Scalar) else None
+        return _without_settings(name) if isinstance(name, str) and name in self._types else None
 
     def _only_where_it_belongs(self, node: source.Mapping, action: Action | None, path: str) -> None:
         """`with` belongs to the use of a block, `take` and its like to that of an import, `from` to `repeat`; a call has no
@@ -278,6 +285,16 @@ class NodeReader:
 
 
 _ONE_ACTION = "a layer has one type, such as ReLU: {}, or use: <block>, or call: <layer>"
+
+
+def _without_settings(name: str) -> str:
+    return f"a layer without settings is written {{{name}: {{}}}}"
+
+
+def _arguments_places(node: source.Mapping) -> dict[str, tuple[int, int]]:
+    given = node.entries.get("with")
+    places = given.key_places if isinstance(given, source.Mapping) else {}
+    return {f"with.{name}": at for name, at in places.items()}
 
 
 def same(first: SettingValue, second: object) -> bool:

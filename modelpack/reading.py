@@ -70,11 +70,11 @@ class Problems:
         self._distinct.add(problem)
         self.found.append(problem)
 
-    def mapping(self, value: source.Value, path: str) -> source.Mapping | None:
+    def mapping(self, value: source.Value, path: str, hint: str | None = None) -> source.Mapping | None:
         """`value` as a mapping, or None after a problem."""
         if isinstance(value, source.Mapping):
             return value
-        self.wrong_kind(value, path, "a mapping")
+        self.wrong_kind(value, path, "a mapping", hint)
         return None
 
     def sequence(self, value: source.Value, path: str) -> source.Sequence | None:
@@ -91,8 +91,8 @@ class Problems:
         self.wrong_kind(value, path, "a string")
         return None
 
-    def wrong_kind(self, value: source.Value, path: str, wanted: str) -> None:
-        self.add("MP204", f"must be {wanted}, not {describe(value)}", (value.line, value.column), path)
+    def wrong_kind(self, value: source.Value, path: str, wanted: str, hint: str | None = None) -> None:
+        self.add("MP204", f"must be {wanted}, not {describe(value)}", (value.line, value.column), path, hint)
 
     def unknown(
         self, code: str, what: str, name: str, known: Collection[str], at: Position | None, path: str

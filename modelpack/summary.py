@@ -10,7 +10,7 @@ from modelpack.match import stored_names
 from modelpack.network import Again, Body, Child, Leaf, Network, Specs, Step
 from modelpack.tensors import TensorSpec
 
-__all__ = ["Row", "Summary", "size_text", "spec_text", "summarize"]
+__all__ = ["Row", "Summary", "counted", "size_text", "spec_text", "summarize"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,12 @@ def summarize(network: Network) -> Summary:
 def size_text(network: Network) -> str:
     """How large a network is, in a few words: `21 steps, 61,706 parameters`."""
     parameters = sum(prod(each.shape) for each in stored_names(network).values() if each.is_parameter)
-    return f"{network.main.size} steps, {parameters:,} parameters"
+    return f"{counted(network.main.size, 'step')}, {counted(parameters, 'parameter')}"
+
+
+def counted(count: int, thing: str) -> str:
+    """`1 step`, `12 steps`."""
+    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
 
 
 def spec_text(specs: Specs) -> str:

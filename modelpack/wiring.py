@@ -94,28 +94,28 @@ class _Wirer:
     def _dimensions(self) -> set[str]:
         """The names that expressions here may use: dimensions that inputs declare, and arguments."""
         known = {f"${name}" for name in self._block.arguments}
-        mentioned: set[str] = set()
+        mentioned: dict[str, tuple[int, int] | None] = {}
         for inputs in self._block.inputs.values():
             for _, leaf in input_leaves(inputs):
                 for dim in leaf.shape or ():
-                    mentioned |= symbols(dim)
+                    mentioned |= {name: leaf.place for name in symbols(dim) if name not in mentioned}
                     if isinstance(dim, Expr) and str(dim) in symbols(dim):
                         known.add(str(dim))
-        for name in sorted(mentioned - known):
+        for name in sorted(mentioned.keys() - known):
             self._add(
                 "MP217",
                 f"the dimension '{name}' is nowhere an axis by itself, so it can't be known",
-                self._block.place,
+                mentioned[name] or self._block.place,
                 "inputs",
                 hint="name it alone as an axis of an input, or make it an argument",
             )
         for tensor in self._block.tensors.items():
             self._expressions(tensor[1].shape, tensor[1].place, f"parameters.{tensor[0]}", known)
         for each in self._requires:
-            self._expressions((each.left, each.right), each.place, "requires", known | mentioned)
+            self._expressions((each.left, each.right), each.place, "requires", known | mentioned.keys())
             if each.never_holds():
                 self._add("MP223", f"'{each}' holds for no sizes", each.place, "requires")
-        return known | mentioned
+        return known | mentioned.keys()
 
     def _expressions(self, value: Literal, at: tuple[int, int] | None, path: str, known: set[str]) -> bool:
         """Whether all names in `value` are known here."""
@@ -182,7 +182,7 @@ class _Wirer:
                     f"argument of {use.block}",
                     name,
                     block.arguments,
-                    node.place,
+                    node.places.get(f"with.{name}", node.place),
                     f"{self._path}{path}",
                 )
                 fine = False
@@ -202,12 +202,13 @@ class _Wirer:
         return fine and not missing
 
     def _argument(self, kind: str, name: str, value: Literal, node: Node, path: str) -> bool:
+        at = node.places.get(f"with.{name}", node.place)
         try:
             read = ARGUMENT_KINDS[kind].read(value)
         except ValueError as error:
-            self._add("MP213", f"{name} {error}", node.place, path)
+            self._add("MP213", f"{name} {error}", at, path)
             return False
-        return self._expressions(read, node.place, path, self._known)
+        return self._expressions(read, at, path, self._known)
 
     def _call(self, node: Node, call: Call, path: str) -> bool:
         if not call.target:

@@ -116,10 +116,10 @@ def _whole(path: Path, stack: ExitStack) -> Part:
 
 def _save(part: Part, out: Path) -> None:
     from modelpack.console import progress_bar
-    from modelpack.summary import summarize
+    from modelpack.summary import counted, summarize
 
     with progress_bar(out.name) as advance:
         part.save(out, progress=advance)
     summary = summarize(part.network)
-    size = f"{len(summary.rows)} steps, {summary.parameters:,} parameters"
-    print(f"wrote {printable(str(out))} ({size}; {len(part.tensors)} tensors copied)")
+    size = f"{counted(len(summary.rows), 'step')}, {counted(summary.parameters, 'parameter')}"
+    print(f"wrote {printable(str(out))} ({size}; {counted(len(part.tensors), 'tensor')} copied)")

@@ -13,6 +13,7 @@ from modelpack.difference.report import Setting
 from modelpack.layers.initial import Init
 from modelpack.layers.kinds import has_arguments, show
 from modelpack.network import Again, Body, Child, Leaf, Step
+from modelpack.summary import counted
 
 __all__ = ["Written", "describe", "implied", "settings_of", "type_name"]
 
@@ -68,7 +69,7 @@ def describe(step: Step, *, known: bool) -> str:
         case Again(target):
             told = [("of", target)]
     inside = ", ".join(f"{name}: {value}" for name, value in told)
-    size = f" ({does.body.size} steps)" if isinstance(does, Child) else ""
+    size = f" ({counted(does.body.size, 'step')})" if isinstance(does, Child) else ""
     return type_name(step) + (f" {{{inside}}}" if inside else "") + size
 
 

@@ -131,11 +131,11 @@ def test_substitution_keeps_what_has_no_value():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "'its end' stands where a number or a name should"),
+        ("", "it ends where a number or a name should stand"),
         ("batch /2", "'batch /2' has '/', which integer arithmetic has not"),
         ("batch heads", "'batch heads' has 'heads' where it should end"),
         ("max(batch)", "')' stands where ',' should"),
-        ("(batch", "'its end' stands where ')' should"),
+        ("(batch", "it ends where ')' should stand"),
         ("batch // 0", "'batch // 0' divides by zero"),
         ("2 ** batch", "'*' stands where a number or a name should"),
         ("(" * 20 + "1" + ")" * 20, f"'{'(' * 20}1{')' * 20}' nests parentheses deeper than 16"),

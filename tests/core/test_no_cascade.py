@@ -116,3 +116,10 @@ def test_a_layer_that_cannot_be_read_takes_no_names_from_others():
     text = text.replace("padding: 1}}\n  norm1", "padding: 1}, inputs: [x]}\n  norm1")
     assert errors(text) == []
     assert [each.code for each in errors(text.replace("repeat: 2", "repeat: -2"))] == ["MP209"]
+
+
+def test_a_block_whose_outputs_name_nothing_is_told_where_it_is_and_not_where_it_is_used():
+    inside = "      fc: {Linear: {in_features: $width, out_features: 10}}\n"
+    sound = NET.replace(inside, f"{inside}    outputs: [fc, x]\n").replace("outputs: head", "outputs: head.0")
+    assert errors(sound) == []
+    assert [each.path for each in errors(sound.replace("[fc, x]", "[fd, x]"))] == ["blocks.Head.outputs"]
