@@ -104,6 +104,8 @@ def _files(paths: Sequence[str], only_recognised: bool) -> Iterator[str]:
     settings = find_settings(common_folder(named))
     given = set(map(os.path.normpath, named))
     for target in find_targets(named, settings.exclude, settings.root, only_recognised=only_recognised):
+        if os.path.islink(target.path) and os.path.normpath(target.path) not in given:
+            continue  # nobody named what it leads to, which may lie anywhere
         if target.kind is Kind.ARCHITECTURE and not _is_in_pack(target.path):
             yield target.path
         elif only_recognised:

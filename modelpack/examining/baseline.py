@@ -13,6 +13,7 @@ from pathlib import Path
 
 from modelpack.errors import PackError
 from modelpack.examining.settings import MisuseError
+from modelpack.files import open_regular
 from modelpack.findings import Report
 from modelpack.limits import Limits
 from modelpack.outputs.places import fingerprints
@@ -35,14 +36,15 @@ def read_baseline(path: Path) -> Baseline:
         MisuseError: there is no such file, or it isn't one.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             data = file.read(_MOST_BYTES + 1)
         document = parse_object(data, str(path), Limits())
-    except FileNotFoundError as error:
-        raise MisuseError(f"{path}: there is no such baseline; --write-baseline makes it") from error
     except OSError as error:
         raise MisuseError(f"{path}: {error.strerror}") from error
     except PackError as error:
+        if error.problems[0].code == "MP501":
+            told = "there is no such baseline; --write-baseline makes it"
+            raise MisuseError(f"{path}: {told}") from error
         raise MisuseError(f"{path}: {error.problems[0].message}") from error
     files = document.get("files")
     if document.keys() != _KEYS or document["modelpack-baseline"] != FORMAT or not isinstance(files, dict):

@@ -34,10 +34,10 @@ _KEYS = {"key", "summary", "findings"}
 _FINDING = {"code", "message", "path", "hint", "severity", "place", "line", "end_column"}
 
 
-def default_folder() -> Path:
-    """Where programs of this user keep such things."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base and os.path.isabs(base) else Path("~/.cache").expanduser()) / "modelpack"
+def default_folder() -> Path | None:
+    """Where programs of this user keep such things; None of one without a home, as in some containers."""
+    told = (os.environ.get("XDG_CACHE_HOME", ""), os.path.expanduser("~/.cache"))
+    return next((Path(each) / "modelpack" for each in told if os.path.isabs(each)), None)
 
 
 def open_cache(folder: Path, about: Sequence[object]) -> Cache | None:

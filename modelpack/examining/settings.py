@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from modelpack.errors import CODES
+from modelpack.errors import CODES, PackError
+from modelpack.files import open_regular
 from modelpack.findings import Finding, Severity
 
 if TYPE_CHECKING:
@@ -19,6 +20,12 @@ __all__ = ["MisuseError", "Settings", "codes_of", "common_folder", "find_setting
 
 FILE = "pyproject.toml"
 _MOST_BYTES = 4 << 20
+_NOTHING_THERE = "MP501"
+_LONGEST_KEY = 50
+_MOST_PARTS = 64
+_PART = rb"""(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+"""
+_LONG_KEY = re.compile(rb"(?<![\w-])(?:%b){%d}" % (_PART, _MOST_PARTS))
+"""tomllib takes time that grows with the square of what a dotted key has."""
 
 
 class MisuseError(Exception):
@@ -106,16 +113,22 @@ def _longest(prefixes: Iterable[str], code: str) -> int:
 
 def _table(path: Path) -> dict[str, Any] | None:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             text = file.read(_MOST_BYTES + 1)
-    except (FileNotFoundError, NotADirectoryError):
+    except NotADirectoryError:
         return None
+    except PackError as error:
+        if error.problems[0].code == _NOTHING_THERE:
+            return None
+        raise MisuseError(f"{path}: {error.problems[0].message}") from error
     except OSError as error:
         raise MisuseError(f"{path}: {error.strerror}") from error
     if len(text) > _MOST_BYTES:
         raise MisuseError(f"{path}: more than {_MOST_BYTES} bytes")
     if b"modelpack" not in text:
         return None
+    if _LONG_KEY.search(text):
+        raise MisuseError(f"{path}: a key of more than {_MOST_PARTS} parts")
     import tomllib  # only where there are settings
 
     try:
@@ -131,7 +144,8 @@ def _table(path: Path) -> dict[str, Any] | None:
 
 def _settings(path: Path, table: Mapping[str, Any]) -> Settings:
     found: dict[str, Any] = {}
-    for key, value in table.items():
+    for name, value in table.items():
+        key = name[:_LONGEST_KEY]  # a longer one is none of ours
         reader = _READERS.get(key)
         if reader is None:
             from difflib import get_close_matches
@@ -144,8 +158,18 @@ def _settings(path: Path, table: Mapping[str, Any]) -> Settings:
         except ValueError as error:
             raise MisuseError(f"{_place(path, key)}: [tool.modelpack] {key}: {error}") from None
     if "baseline" in found:
-        found["baseline"] = path.parent / found["baseline"]
+        found["baseline"] = _inside(path, found["baseline"])
     return Settings(root=path.parent, **found)
+
+
+def _inside(path: Path, name: str) -> Path:
+    """The file `name` in the folder of the settings at `path`, or below it: --write-baseline replaces it, so that settings which
+    came with somebody's repository must not lead elsewhere."""
+    baseline = path.parent / name
+    if not Path(os.path.realpath(baseline.parent)).is_relative_to(os.path.realpath(path.parent)):
+        told = "must lie in the folder of this file, or below it (--baseline may be anywhere)"
+        raise MisuseError(f"{_place(path, 'baseline')}: [tool.modelpack] baseline: {told}")
+    return baseline
 
 
 def _place(path: Path, key: str) -> str:

@@ -21,6 +21,7 @@ _LOCK = ".lock"
 _OPENING = 64 << 10
 """of a file are read to see whether it is an architecture"""
 _BEGINS = re.compile(rb"""^(?:---\s+)?(?:\{[ \t]*)?["']?modelpack["']?[ \t]*:[ \t]+[^\s#]""", re.MULTILINE)
+_ANY_FOLDERS = re.compile(r"(?:^|(?<=/))\*\*(?:/+|$)")
 _PATTERN = re.compile(r"[*?\[]")
 _PASSED_OVER = frozenset({"__pycache__", "node_modules", "site-packages"})
 
@@ -74,15 +75,41 @@ def _named(path: str) -> Iterator[Target]:
     elif os.path.lexists(path):
         yield from _there(path)
     elif _PATTERN.search(path):
-        from glob import iglob
-
-        fitting = sorted(iglob(path, recursive=True))
+        fitting = sorted(set(_fitting(path)))
         if not fitting:
             raise MisuseError(f"nothing fits '{path}'")
         for each in fitting:
             yield from _within(each) if os.path.isdir(each) else _recognised(each)
     else:
         yield Target(str(Path(path)) if path else path, Kind.NOTHING)
+
+
+def _fitting(pattern: str) -> Iterator[str]:
+    """What a pattern fits. `**` doesn't follow links to directories: two that lead back would make paths without end."""
+    from glob import escape, iglob
+
+    before, *behind = _ANY_FOLDERS.split(pattern, maxsplit=1)
+    if not behind:
+        yield from iglob(pattern)
+        return
+    folders = [os.path.normpath(each) for each in (iglob(before) if before else [os.curdir])]
+    if not behind[0]:
+        yield from folders
+        return
+    while folders:
+        folder = folders.pop()
+        yield from _fitting(behind[0] if folder == os.curdir else os.path.join(escape(folder), behind[0]))
+        folders += _folders(folder)
+
+
+def _folders(folder: str) -> list[str]:
+    """The directories in one, as they are called from where it is; neither links nor hidden ones."""
+    try:
+        with os.scandir(folder) as listing:
+            names = [each.name for each in listing if each.is_dir(follow_symlinks=False)]
+    except OSError:
+        return []
+    return [os.path.normpath(os.path.join(folder, name)) for name in names if not name.startswith(".")]
 
 
 def _there(path: str) -> Iterator[Target]:
@@ -103,23 +130,31 @@ def _by_name(name: str) -> Kind | None:
 
 
 def _within(folder: str) -> Iterator[Target]:
-    """A directory: a pack, or one to look through."""
+    """A directory: a pack, or one to look through. Without recursion: directories may lie in one another as deep as paths go."""
+    waiting = [(folder, True)]
+    while waiting:
+        path, is_folder = waiting.pop()
+        if not is_folder:
+            yield from _recognised(path)
+            continue
+        entries = _listed(path)
+        if path.endswith(_PACK) or _is_pack([each.name for each in entries]):
+            yield Target(path, Kind.PACK)
+            continue
+        start = "" if path == "." else path
+        waiting += [
+            (os.path.join(start, each.name), each.is_dir(follow_symlinks=False))
+            for each in reversed(entries)
+            if not each.name.startswith(".") and each.name not in _PASSED_OVER
+        ]
+
+
+def _listed(folder: str) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as listing:
-            entries = sorted(listing, key=lambda each: each.name)
+            return sorted(listing, key=lambda each: each.name)
     except OSError as error:
         raise MisuseError(f"{folder}: {error.strerror}") from error
-    if folder.endswith(_PACK) or _is_pack([each.name for each in entries]):
-        yield Target(folder, Kind.PACK)
-        return
-    for entry in entries:
-        if entry.name.startswith(".") or entry.name in _PASSED_OVER:
-            continue
-        path = entry.name if folder == "." else os.path.join(folder, entry.name)
-        if entry.is_dir(follow_symlinks=False):
-            yield from _within(path)
-        else:
-            yield from _recognised(path)
 
 
 def _is_pack(names: Iterable[str]) -> bool:
