@@ -19,6 +19,10 @@ Advance = Callable[[int, int], None]
 """Told how much of how much is done."""
 
 
+_WIDEST = 100
+"""characters of a layer's outputs in the table"""
+
+
 @contextmanager
 def progress_bar(what: str) -> Generator[Advance]:
     """A bar on standard error while the body runs, in bytes; nothing where that isn't a terminal."""
@@ -62,11 +66,13 @@ def print_summary(summary: Summary, costs: Costs | None) -> None:
         table.add_column(column, justify="right")
     for name, spec in summary.inputs.items():
         shown = spec_text(costs.at_sizes(costs.network.inputs[name])) if costs else spec
-        table.add_row(Text(name, style="dim"), Text("input", style="dim"), Text(shown))
+        table.add_row(Text(name, style="dim"), Text("input", style="dim"), Text(_brief(shown)))
     for row, cost in zip_longest(summary.rows, costs.rows() if costs else ()):
         taken = () if cost is None else (_number(cost.own.flops), _bytes(cost.own.activation_bytes))
         outputs = row.outputs if cost is None else spec_text(cost.outputs)
-        table.add_row(Text(_indented(row)), Text(row.kind), Text(outputs), _number(row.elements), *taken)
+        table.add_row(
+            Text(_indented(row)), Text(row.kind), Text(_brief(outputs)), _number(row.parameters), *taken
+        )
     # Names must not be cut where the output isn't for a screen.
     console = Console(width=None if sys.stdout.isatty() else 1_000)
     console.print(table)
@@ -84,6 +90,11 @@ def print_summary(summary: Summary, costs: Costs | None) -> None:
             highlight=False,
             soft_wrap=True,
         )
+
+
+def _brief(outputs: str) -> str:
+    """As much of it as leaves room for the other columns: a network may hand on dozens of tensors. JSON has them all."""
+    return outputs if len(outputs) <= _WIDEST else f"{outputs[: _WIDEST - 1]}…"
 
 
 def _number(count: int) -> str:

@@ -151,7 +151,7 @@ class Body:
     """tensors in it, all levels counted"""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Network:
     """A checked architecture."""
 
@@ -161,6 +161,10 @@ class Network:
     """full name -> entry, in the order of torch's `state_dict` (non-persistent buffers too)"""
     tied: tuple[tuple[str, ...], ...]
     """groups of full names; the first is stored"""
+
+    def __repr__(self) -> str:
+        """Which it is, in a few words: all of it, every template in each of its uses, fills a terminal many times."""
+        return f"<Network {self.main.name}: steps {self.main.size}, tensors {len(self.tensors)}>"
 
     @property
     def inputs(self) -> Mapping[str, Specs]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
+from modelpack.layers.base import Tensor
 from modelpack.match import stored_names
-from modelpack.network import Again, Body, Child, Leaf, Network, Specs, Step
+from modelpack.network import Again, Body, Child, Leaf, Network, Specs, Step, TensorEntry
 from modelpack.tensors import TensorSpec
 
 __all__ = ["Row", "Summary", "counted", "size_text", "spec_text", "summarize"]
@@ -15,12 +16,15 @@ __all__ = ["Row", "Summary", "counted", "size_text", "spec_text", "summarize"]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A layer, operation, block or call. `elements` are those of its own tensors, which a call shares: it has none."""
+    """A layer, operation, block or call. `elements` are those of its own tensors, which a call shares: it has none; `parameters`
+    those of them that aren't in buffers.
+    """
 
     name: str
     kind: str
     outputs: str
     elements: int
+    parameters: int
     depth: int
     """how many blocks it is inside"""
 
@@ -79,18 +83,20 @@ def spec_text(specs: Specs) -> str:
 
 def _rows(body: Body, prefix: str, depth: int) -> Iterator[Row]:
     for step in body.steps:
-        kind, elements = _kind_and_elements(step)
+        kind, own = _kind_and_tensors(step)
         if step.node.when is not None:
             kind += f" (in {step.node.when} mode)"
-        yield Row(prefix + step.name, kind, spec_text(step.outputs), elements, depth)
+        elements = sum(prod(each.shape) for each in own)
+        parameters = sum(prod(each.shape) for each in own if each.is_parameter)
+        yield Row(prefix + step.name, kind, spec_text(step.outputs), elements, parameters, depth)
         if isinstance(step.does, Child):
             yield from _rows(step.does.body, f"{prefix}{step.name}.", depth + 1)
 
 
-def _kind_and_elements(step: Step) -> tuple[str, int]:
+def _kind_and_tensors(step: Step) -> tuple[str, Sequence[Tensor | TensorEntry]]:
     does = step.does
     if isinstance(does, Leaf):
-        return does.eval.type.name, sum(prod(tensor.shape) for tensor in does.eval.tensors())
+        return does.eval.type.name, does.eval.tensors()
     if isinstance(does, Again):
-        return f"call {does.target}", 0
-    return does.body.name, sum(prod(entry.shape) for entry in does.body.raw)
+        return f"call {does.target}", ()
+    return does.body.name, does.body.raw

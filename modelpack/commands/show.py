@@ -36,7 +36,9 @@ def show(
     sizes: Annotated[
         list[str] | None,
         typer.Option(
-            "--input", "-i", help="Sizes of free dimensions: batch=8,seq=512; several times if you like."
+            "--input",
+            "-i",
+            help="Sizes of free dimensions: batch=8,length=512; the others are as small as may be.",
         ),
     ] = None,
     mode: Annotated[Mode | None, typer.Option(help="The mode in which costs are counted.")] = None,

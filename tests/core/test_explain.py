@@ -76,6 +76,13 @@ def test_an_unknown_code():
     assert run("nonsense").stderr == "there is no code NONSENSE\n"
 
 
+def test_the_beginning_of_codes_gives_their_titles():
+    lines = run("MP84").stdout.splitlines()
+    assert lines == [f"{code}  {CODES[code]}" for code in CODES if code.startswith("MP84")]
+    assert run("84").stdout.splitlines() == lines
+    assert run("MP303", "MP84").stdout.splitlines() == [f"MP303  {CODES['MP303']}", *lines]
+
+
 def test_nothing_to_explain_is_misuse():
     assert run().exit_code == 2
 

@@ -51,6 +51,29 @@ def test_at_sizes_the_table_tells_operations_and_activations():
     assert lines.splitlines()[-1] == "124,928 FLOPs and 16.7 kB of activations in eval mode at batch 8"
 
 
+def test_buffers_are_no_parameters():
+    (shown,) = (each for each in rows(run(RESNET).stdout) if each[0] == "bn1")
+    assert shown[3] == "128"
+    (row,) = (each for each in json.loads(run(RESNET, "--json").stdout)["rows"] if each["name"] == "bn1")
+    assert (row["parameters"], row["elements"]) == (128, 4 * 64 + 1)
+
+
+def test_what_gives_dozens_of_tensors_leaves_room_for_the_other_columns():
+    gpt2 = ROOT / "examples" / "gpt2" / "architecture.yaml"
+    (row,) = (each for each in rows(run(gpt2).stdout) if each[0] == "transformer")
+    assert len(row[2]) == 100
+    assert row[2].endswith("…")
+    (whole,) = (
+        each for each in json.loads(run(gpt2, "--json").stdout)["rows"] if each["name"] == "transformer"
+    )
+    assert "kept_23" in whole["outputs"]
+
+
+def test_a_network_says_in_one_line_which_it_is():
+    network = check_text(MLP.read_text())
+    assert repr(network) == "<Network mlp: steps 3, tensors 4>"
+
+
 def test_where_no_dimension_is_free_the_costs_are_told_unasked(tmp_path):
     path = tmp_path / "fixed.yaml"
     path.write_text(MLP.read_text().replace("batch", "8"))
