@@ -16,7 +16,7 @@ __all__ = ["Action", "actions"]
 
 _MEANT = re.compile(r"did you mean '([^']+)'\?")
 _UNKNOWN = re.compile(r"unknown [a-z A-Z0-9_]+ '([^']+)'")
-_IGNORE = re.compile(r"(#\s*modelpack: ignore\[[^\]]*)\]")
+_IGNORE = re.compile(r"(#\s*modelpack: ignore\[[^\[\]]*)\]")
 
 
 @dataclass(frozen=True, slots=True)

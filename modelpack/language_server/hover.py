@@ -25,7 +25,7 @@ from modelpack.network import Network
 
 __all__ = ["Hover", "hover"]
 
-_IGNORE = re.compile(r"#\s*modelpack: ignore\[([^\]]*)\]")
+_IGNORE = re.compile(r"#\s*modelpack: ignore\[([^\[\]]*)\]")
 _CODE = re.compile(r"MP[0-9]{1,3}")
 _LONGEST = 128
 

@@ -72,8 +72,10 @@ def rename(text: Text, offset: int, name: str) -> list[Edit]:
         raise CantRename("nothing here has a name that the document declares")
     symbol = mention.symbol
     _check_name(told, symbol, name)
-    words = {id(each.word): each.word for each in told.of(symbol)}
-    edits = [Edit(word.start, word.end, _written(word, told, symbol, name)) for word in words.values()]
+    words: dict[int, list[Mention]] = {}
+    for each in told.of(symbol):
+        words.setdefault(id(each.word), []).append(each)
+    edits = [_written(mentions, name) for mentions in words.values()]
     _check_same(told, symbol, name, _edited(text.text, edits))
     return edits
 
@@ -104,22 +106,22 @@ def _taken(told: Index, symbol: Symbol) -> set[str]:
     return {*body.inputs, *body.tensors, *body.nodes}
 
 
-def _written(word: Word, told: Index, symbol: Symbol, name: str) -> str:
-    """The word with the new name in it, quoted as it was, or where it must be."""
-    places = sorted(each.start for each in told.of(symbol) if each.word is word)
+def _written(mentions: list[Mention], name: str) -> Edit:
+    """The word in which all of `mentions` are, with the new name, quoted as it was, or where it must be."""
+    word, old = mentions[0].word, mentions[0].symbol.name
     parts: list[str] = []
     last = 0
-    for at in places:
+    for at in sorted(each.start for each in mentions):
         parts += [word.value[last:at], name]
-        last = at + len(symbol.name)
+        last = at + len(old)
     value = "".join([*parts, word.value[last:]])
     if word.quote in ("'", '"') and word.is_exact:
-        return f"{word.quote}{value}{word.quote}"
-    return (
-        value
-        if not word.quote and not isinstance(resolve(value), Problem | int | float | None)
-        else _quoted(value)
-    )
+        written = f"{word.quote}{value}{word.quote}"
+    elif not word.quote and not isinstance(resolve(value), Problem | int | float | None):
+        written = value
+    else:
+        written = _quoted(value)
+    return Edit(word.start, word.end, written)
 
 
 def _quoted(value: str) -> str:

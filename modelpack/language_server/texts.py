@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import accumulate
 
 __all__ = ["Change", "Text", "changed", "text_of"]
 
@@ -47,7 +49,9 @@ class Text:
         """`offset` as an editor counts it."""
         offset = min(max(offset, 0), len(self.text))
         line = self.line_of(offset)
-        return line, _units(self.text[self.starts[line] : offset], self.encoding)
+        start = self.starts[line]
+        wide, more = _wide(self.text, self.encoding)
+        return line, offset - start + more[bisect_left(wide, offset)] - more[bisect_left(wide, start)]
 
     def offset(self, position: tuple[int, int]) -> int:
         """Where `position` is; beyond a line it is its end, beyond the text the text's, inside of a character before it."""
@@ -88,6 +92,21 @@ def changed(text: Text, change: Change) -> Text:
         return text_of(change.text, text.encoding)
     start, end = text.offset(change.start), text.offset(change.end)
     return text_of(text.text[:start] + change.text + text.text[max(start, end) :], text.encoding)
+
+
+@lru_cache(maxsize=4)
+def _wide(text: str, encoding: str) -> tuple[list[int], list[int]]:
+    """Where the characters are that count as several units, and how many more there are before each, and in all: one line may
+    hold all of a text, and thousands of places that are asked for.
+    """
+    pattern = {"utf-8": _BEYOND_ASCII, "utf-16": _BEYOND_16_BITS}.get(encoding)
+    found = [] if text.isascii() or pattern is None else [*pattern.finditer(text)]
+    more = accumulate((_units(each[0], encoding) - 1 for each in found), initial=0)
+    return [each.start() for each in found], list(more)
+
+
+_BEYOND_ASCII = re.compile("[^\x00-\x7f]")
+_BEYOND_16_BITS = re.compile("[\U00010000-\U0010ffff]")
 
 
 def _units(text: str, encoding: str) -> int:
