@@ -160,7 +160,11 @@ def test_the_steps_of_the_action(us, tmp_path):
 
     assert checked("two words.yaml").returncode == 0
     assert checked("mlp.yaml", "--ignore=MP201").returncode == 0
-    assert checked("nothing.yaml").returncode == 2
+    before = (temporary / "output").read_text()
+    missing = checked("nothing.yaml")
+    assert missing.returncode == 2
+    assert "::error file=nothing.yaml" in missing.stdout
+    assert (temporary / "output").read_text() == before  # nothing to upload
     assert checked("$(touch owned); touch owned").returncode == 2
     assert not (theirs / "owned").exists()
 
@@ -181,5 +185,10 @@ def test_the_script_of_the_job(us, tmp_path):
     assert "models/mlp.yaml:7:9: MP201" in failed.stdout
     (finding,) = json.loads((tmp_path / job["artifacts"]["reports"]["codequality"]).read_text())
     assert finding["location"] == {"path": "models/mlp.yaml", "lines": {"begin": 7}}
+    told["MODELPACK_PATHS"] = "nowhere"
+    missing = run("bash", "-e", "-c", "\n".join(job["script"]), cwd=tmp_path, **told)
+    assert missing.returncode == 2
+    assert "there is no such file or directory" in missing.stdout
+    told["MODELPACK_PATHS"] = "models"
     (tmp_path / "models" / "mlp.yaml").write_text(MENDED)
     assert run("bash", "-e", "-c", "\n".join(job["script"]), cwd=tmp_path, **told).returncode == 0
