@@ -58,6 +58,7 @@ def app_of(names: Iterable[str]) -> typer.Typer:
         add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
+        context_settings={"max_content_width": 120},
     )
     app.callback(invoke_without_command=True)(root)
     for name in names:

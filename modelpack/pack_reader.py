@@ -221,7 +221,7 @@ def _pack_files(number: int, limits: Limits) -> Iterator[str]:
                     "MP503",
                     "isn't a file of a pack",
                     repr(entry.name),
-                    "a pack has no other files; move it elsewhere",
+                    "a pack has no other files: move it elsewhere, or name the architecture by itself",
                 )
 
 
