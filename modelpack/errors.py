@@ -277,12 +277,23 @@ class Problem:
     def __str__(self) -> str:
         where = f"{self.place}: " if self.place else ""
         what = f"{printable(self.path)}: " if self.path else ""
-        hint = f"\n    hint: {_lines(self.hint)}" if self.hint else ""
-        return f"{printable(where)}{self.code} {what}{_lines(self.message)}{hint}"
+        hint = "\n    hint: " + "\n".join(self.lines(self.hint)) if self.hint else ""
+        return f"{printable(where)}{self.code} {what}" + "\n".join(self.lines(self.message)) + hint
+
+    def lines(self, text: str) -> list[str]:
+        """The message or hint as it is printed: in several lines where it may quote a framework. Any other may quote a file,
+        which must begin no line: there are CI systems that take `::` there for a command.
+        """
+        lines = text.split("\n") if self.code.startswith(_OF_FRAMEWORKS) else [text]
+        return [printable(each) for each in lines]
 
     def within(self, path: str) -> Problem:
         """The same problem, told from one level further out."""
         return replace(self, path=f"{path}.{self.path}" if self.path else path)
+
+
+_OF_FRAMEWORKS = ("MP6", "MP7")
+"""what can't be captured, built or run"""
 
 
 def printable(text: str) -> str:
@@ -292,11 +303,6 @@ def printable(text: str) -> str:
     return "".join(
         each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in text
     )
-
-
-def _lines(text: str) -> str:
-    """The same for what may have several lines."""
-    return "\n".join(map(printable, text.split("\n")))
 
 
 class ModelpackError(Exception):

@@ -36,9 +36,9 @@ def spot(report: Report, finding: Finding) -> Spot:
 
 def words(problem: Problem) -> str:
     """Path, message and hint, nothing in it that steers a terminal."""
-    what = f"{problem.path}: " if problem.path else ""
-    hint = f"\nhint: {problem.hint}" if problem.hint else ""
-    return "\n".join(map(printable, f"{what}{problem.message}{hint}".split("\n")))
+    what = f"{printable(problem.path)}: " if problem.path else ""
+    hint = ["hint: " + "\n".join(problem.lines(problem.hint))] if problem.hint else []
+    return "\n".join([what + "\n".join(problem.lines(problem.message)), *hint])
 
 
 def fingerprints(report: Report, path: str | None = None) -> Sequence[str]:

@@ -58,14 +58,14 @@ def _finding(file: str, finding: Finding, colour: bool) -> Iterator[str]:
     whole = problem.place is None and problem.path in (file, Path(file).name)
     what = f"{printable(problem.path)}: " if problem.path and not whole else ""
     kind = "" if severity is Severity.ERROR else f" {severity.value}:"
-    message = [printable(line) for line in problem.message.split("\n")]
+    message = problem.lines(problem.message)
     code = _painted(problem.code, _COLOURS[severity] + _BOLD, colour)
     yield f"{_painted(printable(where), _BOLD, colour)}{code}{kind} {what}{message[0]}"
     yield from message[1:]
     if problem.place is not None and finding.line is not None:
         yield from _excerpt(problem.place.line, problem.place.column, finding, colour)
     if problem.hint:
-        first, *more = map(printable, problem.hint.split("\n"))
+        first, *more = problem.lines(problem.hint)
         yield f"    hint: {first}"
         yield from more
 

@@ -3,6 +3,8 @@
 import pytest
 
 from modelpack.examining.document import examine_text
+from modelpack.findings import Report
+from modelpack.outputs import Format, render
 from tests.attacks.harness import attack
 
 HEAD = "modelpack: 1\nname: attack\ninputs:\n  x: {dtype: float32, shape: [batch, 8]}\nlayers:\n"
@@ -22,3 +24,14 @@ ATTACKS = {
 @pytest.mark.parametrize("text", ATTACKS.values(), ids=list(ATTACKS))
 def test_a_finding_on_a_long_line_is_bounded(text):
     attack(examined, text, None)
+
+
+@pytest.mark.parametrize("form", list(Format))
+def test_what_a_file_says_begins_no_line(form):
+    """GitHub takes a line that begins so, spaces before it or not, for a command, whoever printed it."""
+    said = r'"a\n  ::add-mask::b"'
+    text = f"modelpack: 1\nname: {said}\ninputs: {{x: {{dtype: {said}}}}}\nlayers: {{a: {{use: {said}}}}}\n"
+    findings = examine_text(text.encode(), "net.yaml")
+    assert [finding for finding in findings if "add-mask" in finding.problem.message]
+    lines = render([Report("net.yaml", tuple(findings))], form).splitlines()
+    assert not [line for line in lines if line.lstrip().startswith("::add-mask")]

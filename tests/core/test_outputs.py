@@ -51,8 +51,7 @@ nets/a.yaml:7:9: MP201 layers.act: unknown layer type 'Rellu'
     7 |   act: {Rellu: {}}
       |         ^^^^^
     hint: did you mean 'ReLU'?
-nets/a.yaml:9:3: MP332 warning: 50% of it,
-and more
+nets/a.yaml:9:3: MP332 warning: 50% of it,\\nand more
     9 |   b: {use: c}
       |   ^
 b.modelpack: MP502 there is no architecture.yaml
@@ -153,7 +152,7 @@ def test_github():
     assert render(REPORTS, Format.GITHUB) == (
         "::error file=nets/a.yaml,line=7,col=9,endColumn=14,title=modelpack MP201"
         "::layers.act: unknown layer type 'Rellu'%0Ahint: did you mean 'ReLU'?\n"
-        "::warning file=nets/a.yaml,line=9,col=3,endColumn=4,title=modelpack MP332::50%25 of it,%0Aand more\n"
+        "::warning file=nets/a.yaml,line=9,col=3,endColumn=4,title=modelpack MP332::50%25 of it,\\nand more\n"
         "::error file=b.modelpack,title=modelpack MP502::b.modelpack: there is no architecture.yaml\n"
         "::notice file=b.modelpack,title=modelpack MP303::must be 8\n"
     )
@@ -188,8 +187,8 @@ def test_junit():
         "    hint: did you mean 'ReLU'?</failure>\n"
         "    </testcase>\n"
         '    <testcase name="MP332 9:3" classname="nets/a.yaml" time="0">\n'
-        '      <failure type="warning" message="50% of it,">'
-        "nets/a.yaml:9:3: MP332 50% of it,\nand more</failure>\n"
+        '      <failure type="warning" message="50% of it,\\nand more">'
+        "nets/a.yaml:9:3: MP332 50% of it,\\nand more</failure>\n"
         "    </testcase>\n"
         "  </testsuite>\n"
         '  <testsuite name="c.yaml" tests="1" failures="0" errors="0" time="0">\n'
