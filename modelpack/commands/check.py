@@ -233,7 +233,8 @@ def _look(wish: _Wish, seen: State | None) -> tuple[int | None, State]:
             return None, now
         print(printable(str(error)), file=sys.stderr)
         return 2, now
-    print(f"watching {len(targets)} files and packs; Ctrl-C ends it", file=sys.stderr)
+    what = "file or pack" if len(targets) == 1 else "files and packs"
+    print(f"watching {len(targets)} {what}; Ctrl-C ends it", file=sys.stderr)
     return status, now
 
 

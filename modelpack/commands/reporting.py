@@ -25,6 +25,8 @@ def reporting(status: int = 1) -> Generator[None]:
         raise typer.Exit(
             2 if any(problem.code == "MP501" for problem in error.problems) else status
         ) from None
+    except BrokenPipeError:
+        raise  # whoever read this has enough: nothing is wrong
     except OSError as error:
         print(printable(f"{error.filename}: {error.strerror}"), file=sys.stderr)
         raise typer.Exit(2) from None

@@ -193,3 +193,15 @@ def pieces(terminal):
     with suppress(OSError):
         while piece := os.read(terminal, 4096):
             yield piece
+
+
+def test_a_reader_that_has_enough_is_no_problem(tmp_path):
+    """As with `modelpack verify net.modelpack | head -1`."""
+    pack = tmp_path / "mlp.modelpack"
+    assert run("init", MLP, pack).exit_code == 0
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-u", "-m", "modelpack", "verify", str(pack)]
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(write)
+    assert done.stderr == ""
