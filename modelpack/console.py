@@ -19,6 +19,8 @@ Advance = Callable[[int, int], None]
 """Told how much of how much is done."""
 
 
+_MANY = 10**15
+"""from here on bytes are no floats: sizes may be such that they would be larger than any"""
 _WIDEST = 100
 """characters of a layer's outputs in the table"""
 
@@ -111,6 +113,8 @@ def _indented(row: Row) -> str:
 
 def human_bytes(count: int) -> str:
     """`count` in the unit that leaves few digits: `246.9 kB`."""
+    if count >= _MANY:
+        return f"{count // 10**12:,} TB"
     size, unit = float(count), "bytes"
     for larger in ("kB", "MB", "GB", "TB"):
         if size < 1000:

@@ -20,6 +20,8 @@ __all__ = ["MisuseError", "Settings", "codes_of", "common_folder", "find_setting
 
 FILE = "pyproject.toml"
 _MOST_BYTES = 4 << 20
+_MOST = 10**30
+"""of any number: 0x… may have more digits than Python writes out"""
 _NOTHING_THERE = "MP501"
 _LONGEST_KEY = 50
 _MOST_PARTS = 64
@@ -203,14 +205,14 @@ def _severities(value: object) -> dict[str, Severity]:
 
 
 def _amount(value: object) -> int:
-    if type(value) is not int or value < 0:
+    if type(value) is not int or not 0 <= value < _MOST:
         raise ValueError("must be an integer, 0 or more")
     return value
 
 
 def _sizes(value: object) -> dict[str, int]:
     sizes = cast("dict[str, Any]", value) if isinstance(value, dict) else None
-    if sizes is None or not all(type(size) is int and size > 0 for size in sizes.values()):
+    if sizes is None or not all(type(size) is int and 0 < size < _MOST for size in sizes.values()):
         raise ValueError("must be a table from dimensions to integers, 1 or more")
     return sizes
 

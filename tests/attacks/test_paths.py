@@ -98,3 +98,9 @@ def test_without_a_home_there_is_no_cache(monkeypatch):
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)
     assert default_folder() is None
+
+
+@pytest.mark.parametrize("setting", ["max-flops = {}", "sizes = {{batch = {}}}"])
+def test_settings_with_numbers_of_thousands_of_digits(tmp_path, setting):
+    (tmp_path / "pyproject.toml").write_text(f"[tool.modelpack]\n{setting.format('0x' + 'f' * 10_000)}\n")
+    attack(settings_in, tmp_path, None)

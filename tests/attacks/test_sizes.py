@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from modelpack.checker import check_text
+from modelpack.console import human_bytes
 from tests.attacks.harness import attack
 
 HEAD = "modelpack: 1\nname: a\ninputs:\n  x: {dtype: float32, shape: [batch, 8]}\n"
@@ -92,3 +93,7 @@ def test_refused(text, code):
 @pytest.mark.parametrize("name", ["n", "n" * 100])
 def test_nested_and_cheap(name):
     attack(check_text, nested(name), "MP335")
+
+
+def test_bytes_beyond_all_floats_can_be_told():
+    assert human_bytes(10**400).endswith(",000 TB")
