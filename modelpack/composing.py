@@ -216,7 +216,10 @@ def _telling(name: str, wanted: Import, path: Path) -> Generator[None]:
     except ModelpackError as error:
         place = Place(*wanted.place, str(path)) if wanted.place else None
         raise PackError(
-            replace(each, place=each.place or place).within(f"imports.{name}") for each in error.problems
+            replace(each, place=each.place or place, hint=each.hint or _hint(each, wanted)).within(
+                f"imports.{name}"
+            )
+            for each in error.problems
         ) from None
 
 
@@ -236,3 +239,8 @@ def _located(pack: str, folder: Path, resolvers: Mapping[str, Resolver]) -> str 
     if Path(pack).is_absolute():
         raise PackError(Problem("MP346", "the path is absolute", hint="it counts from the file that says it"))
     return folder / pack
+
+
+def _hint(problem: Problem, wanted: Import) -> str | None:
+    here = problem.code == "MP501" and ":" not in wanted.pack  # with a scheme it's somewhere else
+    return "the path counts from the folder of this document" if here else None
