@@ -104,3 +104,12 @@ def test_without_a_home_there_is_no_cache(monkeypatch):
 def test_settings_with_numbers_of_thousands_of_digits(tmp_path, setting):
     (tmp_path / "pyproject.toml").write_text(f"[tool.modelpack]\n{setting.format('0x' + 'f' * 10_000)}\n")
     attack(settings_in, tmp_path, None)
+
+
+def test_devices_are_written_to_not_replaced(tmp_path):
+    (tmp_path / "net.yaml").write_text(NET)
+    reading, writing = os.pipe()
+    CliRunner().invoke(app, ["check", str(tmp_path / "net.yaml"), "--no-cache", "-o", f"/dev/fd/{writing}"])
+    os.close(writing)
+    with open(reading) as file:
+        assert "sound" in file.read()
