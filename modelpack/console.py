@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from modelpack.summary import Row, Summary, spec_text
+from modelpack.summary import Row, SpecTexts, Summary, spec_text
 
 if TYPE_CHECKING:
     from modelpack.costs import Costs
@@ -63,15 +63,18 @@ def print_summary(summary: Summary, costs: Costs | None) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("layer", "type", "output", title=summary.name, title_justify="left")
+    table = Table(title=summary.name, title_justify="left")
+    for column in ("layer", "type", "output"):
+        table.add_column(column, overflow="fold")
     for column in ("parameters", *(("FLOPs", "activations") if costs else ())):
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", overflow="fold")
     for name, spec in summary.inputs.items():
         shown = spec_text(costs.at_sizes(costs.network.inputs[name])) if costs else spec
         table.add_row(Text(name, style="dim"), Text("input", style="dim"), Text(_brief(shown)))
+    text = SpecTexts()
     for row, cost in zip_longest(summary.rows, costs.rows() if costs else ()):
         taken = () if cost is None else (_number(cost.own.flops), _bytes(cost.own.activation_bytes))
-        outputs = row.outputs if cost is None else spec_text(cost.outputs)
+        outputs = row.outputs if cost is None else text(cost.outputs)
         table.add_row(
             Text(_indented(row)), Text(row.kind), Text(_brief(outputs)), _number(row.parameters), *taken
         )

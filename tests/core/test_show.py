@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from pathlib import Path
@@ -12,8 +13,10 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from modelpack.checker import check, check_text
+from modelpack.console import print_summary
 from modelpack.drawing import Cluster, Edge, Graph, Role, Vertex, dot, graph_of, mermaid, tree_lines
 from modelpack.errors import printable
+from modelpack.summary import summarize
 from tests.commands import app
 from tests.strategies import networks
 
@@ -67,6 +70,20 @@ def test_what_gives_dozens_of_tensors_leaves_room_for_the_other_columns():
         each for each in json.loads(run(gpt2, "--json").stdout)["rows"] if each["name"] == "transformer"
     )
     assert "kept_23" in whole["outputs"]
+
+
+def test_on_a_narrow_terminal_no_name_is_cut(monkeypatch):
+    """It goes on in the next line: `features.` and `conv1`."""
+    monkeypatch.setattr("sys.stdout", terminal := io.StringIO())
+    monkeypatch.setattr(terminal, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "50")
+    lenet = check_text((ROOT / "examples" / "lenet" / "architecture.yaml").read_text())
+    print_summary(summarize(lenet), None)
+    told = re.sub(r"\x1b\[[0-9;]*m", "", terminal.getvalue())
+    assert max(map(len, told.splitlines()[:-3])) <= 50
+    assert "…" not in told
+    names = "".join(row[0] for row in rows(told))
+    assert "features.conv1features.act1" in names
 
 
 def test_a_network_says_in_one_line_which_it_is():
