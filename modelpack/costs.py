@@ -173,6 +173,8 @@ class _Count:
         self._sizes = sizes
         self._mode = mode
         self._dims: dict[Dim, int] = {}
+        self._given: dict[int, Specs] = {}
+        """what steps of the network give -> the same with numbers"""
         self._bodies: dict[int, Cost] = {}
         self._steps: dict[int, Cost] = {}
 
@@ -192,7 +194,9 @@ class _Count:
             own = _raw(step.does.body) if isinstance(step.does, Child) else total
             if self._absent(step):
                 own = total
-            outputs = self.bound(step.outputs, step.name)
+            outputs = self._given.get(id(step.outputs))
+            if outputs is None:
+                outputs = self._given[id(step.outputs)] = self.bound(step.outputs, step.name)
             yield CostRow(f"{prefix}{step.name}", _kind(step), outputs, own, total, depth)
             if isinstance(step.does, Child):
                 yield from self.rows(step.does.body, f"{prefix}{step.name}.", depth + 1)

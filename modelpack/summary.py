@@ -11,7 +11,7 @@ from modelpack.match import stored_names
 from modelpack.network import Again, Body, Child, Leaf, Network, Specs, Step, TensorEntry
 from modelpack.tensors import TensorSpec
 
-__all__ = ["Row", "Summary", "counted", "size_text", "spec_text", "summarize"]
+__all__ = ["Row", "SpecTexts", "Summary", "counted", "size_text", "spec_text", "summarize"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def summarize(network: Network) -> Summary:
     return Summary(
         name=network.architecture.name,
         inputs={name: spec_text(specs) for name, specs in network.inputs.items()},
-        rows=tuple(_rows(network.main, "", 0)),
+        rows=tuple(_rows(network.main, "", 0, SpecTexts())),
         outputs=spec_text(network.outputs),
         parameters=sum(prod(each.shape) for each in entries if each.is_parameter),
         trainable=sum(prod(each.shape) for each in entries if each.requires_grad),
@@ -81,16 +81,32 @@ def spec_text(specs: Specs) -> str:
     return "nothing"
 
 
-def _rows(body: Body, prefix: str, depth: int) -> Iterator[Row]:
+class SpecTexts:
+    """`spec_text`, once for each value: thousands of uses of a block may share one of thousands of tensors."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[Specs, str]] = {}
+
+    def __call__(self, specs: Specs) -> str:
+        known = self._known.get(id(specs))
+        if known is None:
+            known = self._known[id(specs)] = (
+                specs,
+                spec_text(specs),
+            )  # with it, so that its identity stays its own
+        return known[1]
+
+
+def _rows(body: Body, prefix: str, depth: int, text: SpecTexts) -> Iterator[Row]:
     for step in body.steps:
         kind, own = _kind_and_tensors(step)
         if step.node.when is not None:
             kind += f" (in {step.node.when} mode)"
         elements = sum(prod(each.shape) for each in own)
         parameters = sum(prod(each.shape) for each in own if each.is_parameter)
-        yield Row(prefix + step.name, kind, spec_text(step.outputs), elements, parameters, depth)
+        yield Row(prefix + step.name, kind, text(step.outputs), elements, parameters, depth)
         if isinstance(step.does, Child):
-            yield from _rows(step.does.body, f"{prefix}{step.name}.", depth + 1)
+            yield from _rows(step.does.body, f"{prefix}{step.name}.", depth + 1, text)
 
 
 def _kind_and_tensors(step: Step) -> tuple[str, Sequence[Tensor | TensorEntry]]:

@@ -8,6 +8,8 @@ import pytest
 
 from modelpack.checker import check_text
 from modelpack.console import human_bytes
+from modelpack.costs import costs
+from modelpack.summary import summarize
 from tests.attacks.harness import attack
 
 HEAD = "modelpack: 1\nname: a\ninputs:\n  x: {dtype: float32, shape: [batch, 8]}\n"
@@ -97,3 +99,15 @@ def test_nested_and_cheap(name):
 
 def test_bytes_beyond_all_floats_can_be_told():
     assert human_bytes(10**400).endswith(",000 TB")
+
+
+def summed_up(text: str) -> None:
+    network = check_text(text)
+    summarize(network)
+    assert sum(1 for _ in costs(network).rows()) == 6_000
+
+
+def test_many_uses_that_give_many_tensors():
+    block = f"blocks:\n  B:\n    layers: {{a: {{ReLU: {{}}}}}}\n    inputs: {{x: {{}}}}\n    outputs: [{'a, ' * 3_000}]\n"
+    uses = "".join(f"  b{at}: {{use: B, inputs: [x]}}\n" for at in range(3_000))
+    attack(summed_up, f"{HEAD}{block}layers:\n{uses}", None)
