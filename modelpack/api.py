@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING
 from modelpack.budget import DEFAULT_BUDGET, Budget
 from modelpack.checker import check_draft
 from modelpack.errors import ArchitectureError, raise_if_any
-from modelpack.files import open_regular
+from modelpack.files import read_architecture
 from modelpack.layers import BUILTIN, LayerType
-from modelpack.limits import Limits
 from modelpack.network import Network
 from modelpack.reader import read_draft
 
@@ -91,7 +90,7 @@ def _side(
 
 def _checked_text(path: Path, types: Mapping[str, LayerType], budget: Budget) -> Network:
     """The network of an architecture file; packs that it imports are opened, and closed again."""
-    text = _text(path)
+    text = read_architecture(path)
     draft = read_draft(text, str(path), types)
     if not draft.architecture.imports:
         return check_draft(draft, budget)
@@ -100,9 +99,3 @@ def _checked_text(path: Path, types: Mapping[str, LayerType], budget: Budget) ->
 
     with compose(path, types=types, budget=budget) as composed:
         return composed.linked.network
-
-
-def _text(path: Path) -> bytes:
-    """What a file holds, up to a byte more than is allowed: the reader refuses it then."""
-    with open_regular(path) as file:
-        return file.read(Limits().architecture_bytes + 1)

@@ -20,9 +20,9 @@ from modelpack.architecture import Architecture, Import
 from modelpack.atomic import replacing_file
 from modelpack.budget import DEFAULT_BUDGET, Budget
 from modelpack.errors import ArchitectureError, ModelpackError, PackError, Place, Problem
-from modelpack.files import open_regular
+from modelpack.files import read_architecture
 from modelpack.layers import BUILTIN, LayerType
-from modelpack.limits import MOST_FIRST_BYTES, Limits
+from modelpack.limits import MOST_FIRST_BYTES
 from modelpack.manifest import Manifest
 from modelpack.reuse.building import Adapter, Row, rows_of, write_part
 from modelpack.reuse.licences import together
@@ -87,7 +87,7 @@ def compose(
         ArchitectureError: 1xx to 3xx, and of parts MP340 to MP345. PackError: a pack isn't there or isn't sound; MP346, MP590.
     """
     path = Path(path)
-    architecture = reader.read(_text(path) if text is None else text, str(path), types)
+    architecture = reader.read(read_architecture(path) if text is None else text, str(path), types)
     with ExitStack() as stack:
         family = opened.Family(budget)
         stack.callback(family.close)
@@ -154,7 +154,7 @@ def build(
     if path.suffix not in (".yaml", ".yml"):
         return _merged(path, target, licence, seed=seed, max_bytes=max_bytes, progress=progress)
     beside = lock_path(path)
-    locked = read_lock(_text(beside), beside.name) if beside.exists() else {}
+    locked = read_lock(read_architecture(beside), beside.name) if beside.exists() else {}
     with compose(path, resolvers=resolvers, locked=locked) as composed:
         part = composed.part
         adapter = _adapter(composed, keep) if keep else None
@@ -201,11 +201,6 @@ def _licence(linked: Linked, names: Collection[str]) -> str | None:
     """That of the packs which bring the tensors `names`."""
     sources = [each.source for name, each in linked.brought.items() if name in names]
     return together(linked.donors[name].licence for name in sources)
-
-
-def _text(path: Path) -> bytes:
-    with open_regular(path) as file:
-        return file.read(Limits().architecture_bytes + 1)
 
 
 @contextmanager

@@ -19,6 +19,7 @@ __all__ = [
     "PackError",
     "Place",
     "Problem",
+    "in_order",
     "printable",
     "raise_if_any",
 ]
@@ -338,9 +339,14 @@ class BuildError(ModelpackError):
 
 def raise_if_any(problems: Iterable[Problem], error: type[ModelpackError]) -> None:
     """Raise `error` with all `problems`, each once, in order of place, if there are any."""
-    found = sorted(dict.fromkeys(problems), key=_by_place)
+    found = in_order(problems)
     if found:
         raise error(found)
+
+
+def in_order(problems: Iterable[Problem]) -> list[Problem]:
+    """`problems` in order of place, each once."""
+    return sorted(dict.fromkeys(problems), key=_by_place)
 
 
 def _by_place(problem: Problem) -> tuple[str, int, int]:

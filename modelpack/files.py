@@ -3,6 +3,7 @@
 ARCHITECTURE MANIFEST SAMPLES WEIGHTS        names of files in a pack
 is_pack_file(name), shard_name(k, n), weight_files(names) -> names in order
 open_regular(path) -> FileIO                 a regular file, or PackError
+read_architecture(path) -> bytes             the text of an architecture, bounded
 open_any(path) -> int                        a file descriptor, whatever it is
 """
 
@@ -17,6 +18,7 @@ from io import FileIO
 from pathlib import Path
 
 from modelpack.errors import PackError, Problem
+from modelpack.limits import Limits
 from modelpack.strict_json import refuse
 
 __all__ = [
@@ -27,6 +29,7 @@ __all__ = [
     "is_pack_file",
     "open_any",
     "open_regular",
+    "read_architecture",
     "shard_name",
     "weight_files",
 ]
@@ -89,6 +92,16 @@ def open_regular(path: Path | str, directory: int | None = None) -> FileIO:
         os.close(number)
         refuse("MP504", "not a regular file", name)
     return FileIO(number, "rb")
+
+
+def read_architecture(path: Path | str) -> bytes:
+    """What the architecture file at `path` holds, up to a byte more than is allowed: the reader refuses it then.
+
+    Raises:
+        PackError: as `open_regular`. OSError.
+    """
+    with open_regular(path) as file:
+        return file.read(Limits().architecture_bytes + 1)
 
 
 def open_any(path: Path | str, directory: int | None = None) -> int:

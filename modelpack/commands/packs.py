@@ -73,13 +73,11 @@ def init(
     with reporting():
         from modelpack.checker import check_text
         from modelpack.console import progress_bar
-        from modelpack.files import open_regular
-        from modelpack.limits import Limits
+        from modelpack.files import read_architecture
         from modelpack.pack import write_pack
         from modelpack.template import first_values
 
-        with open_regular(architecture) as file:
-            text = file.read(Limits().architecture_bytes + 1)
+        text = read_architecture(architecture)
         network = check_text(text, str(architecture))
         values = first_values(network, seed, max_bytes)
         modes = network.architecture.modes

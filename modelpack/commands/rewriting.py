@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modelpack.errors import ModelpackError, printable
+from modelpack.files import ARCHITECTURE, read_architecture
 
 __all__ = ["STDIN", "Change", "Wish", "rewrite"]
 
@@ -68,7 +69,7 @@ def _rewrite_one(file: str, wish: Wish) -> int:
     if file == STDIN:
         before, name = sys.stdin.buffer.read(), "<stdin>"
     else:
-        before, name = _read(file), file
+        before, name = read_architecture(file), file
     after = wish.change(before, name).encode()
     if file == STDIN and wish.writes:
         sys.stdout.buffer.write(after)
@@ -118,21 +119,10 @@ def _files(paths: Sequence[str], only_recognised: bool) -> Iterator[str]:
 
 
 def _is_in_pack(path: str) -> bool:
-    from modelpack.files import ARCHITECTURE, MANIFEST, is_pack_file
+    from modelpack.examining.targets import is_pack
 
     folder, name = os.path.split(path)
-    if name != ARCHITECTURE:
-        return False
-    beside = {each for each in os.listdir(folder or ".") if is_pack_file(each)}
-    return MANIFEST in beside or len(beside) > 1
-
-
-def _read(path: str) -> bytes:
-    from modelpack.files import open_regular
-    from modelpack.limits import Limits
-
-    with open_regular(path) as file:
-        return file.read(Limits().architecture_bytes + 1)
+    return name == ARCHITECTURE and is_pack(os.listdir(folder or "."))
 
 
 def _replace(path: Path, data: bytes) -> None:

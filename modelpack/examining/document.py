@@ -15,7 +15,7 @@ from modelpack.lint import RULES, Budgets, Subject, lint
 from modelpack.network import Network
 from modelpack.reader import read_draft
 
-__all__ = ["Examined", "advice", "examine_text", "examined_text", "findings_of"]
+__all__ = ["Examined", "examine_text", "examined_text", "findings_of"]
 
 NO_BUDGETS = Budgets()
 
@@ -50,7 +50,7 @@ def examined_text(text: bytes, file: str, budgets: Budgets = NO_BUDGETS) -> Exam
         alone = not draft.architecture.imports
         if alone:
             network = check_draft(draft)
-            problems = advice(Subject(network, budgets=budgets))
+            problems = lint(Subject(network, budgets=budgets))
         else:
             raise_if_any(draft.problems, ArchitectureError)
             network, problems = _composed(text, file, budgets)
@@ -68,11 +68,6 @@ def findings_of(problems: Iterable[Problem], text: bytes, file: str) -> list[Fin
     return list(_audible(list(_located(problems, text, file)), text, file))
 
 
-def advice(subject: Subject) -> tuple[Problem, ...]:
-    """What lint says, in order of place, each once."""
-    return tuple(sorted(dict.fromkeys(lint(subject)), key=_position))
-
-
 def _located(problems: Iterable[Problem], text: bytes, file: str) -> Iterator[Finding]:
     lines: list[str] | None = None
     for problem in problems:
@@ -88,16 +83,12 @@ def _located(problems: Iterable[Problem], text: bytes, file: str) -> Iterator[Fi
         yield Finding(problem, severity, shown, end_column(line, place.column))
 
 
-def _composed(text: bytes, file: str, budgets: Budgets) -> tuple[Network, tuple[Problem, ...]]:
+def _composed(text: bytes, file: str, budgets: Budgets) -> tuple[Network, list[Problem]]:
     from modelpack.composing import compose  # only what imports packs pays for it
 
     with compose(Path(file), text=text) as composed:
         network = composed.linked.network
-        return network, advice(Subject(network, budgets=budgets, written=composed.architecture))
-
-
-def _position(problem: Problem) -> tuple[int, int]:
-    return (problem.place.line, problem.place.column) if problem.place else (0, 0)
+        return network, lint(Subject(network, budgets=budgets, written=composed.architecture))
 
 
 def _audible(findings: Sequence[Finding], text: bytes, file: str) -> Iterator[Finding]:

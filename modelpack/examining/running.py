@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from modelpack.errors import ModelpackError
 from modelpack.examining.settings import MisuseError, Settings, settled
-from modelpack.examining.single import examine_target, read_text
+from modelpack.examining.single import examine_target
 from modelpack.examining.targets import Kind, Target
+from modelpack.files import read_architecture
 from modelpack.findings import Report
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Examiner:
         if self.cache is None or target.kind is not Kind.ARCHITECTURE:
             return None
         try:
-            text = read_text(target.path)
+            text = read_architecture(target.path)
         except (ModelpackError, OSError):
             return None
         return self.cache.get(self.cache.key(target.path, text), target.path)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from modelpack.errors import ModelpackError, Problem
 from modelpack.examining.targets import Kind, Target
-from modelpack.files import open_regular
+from modelpack.files import open_regular, read_architecture
 from modelpack.findings import Finding, Report, Severity
 from modelpack.limits import Limits
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from modelpack.lint import Budgets
     from modelpack.reuse.locking import Pin
 
-__all__ = ["Single", "examine_target", "read_text"]
+__all__ = ["Single", "examine_target"]
 
 
 _OF_PINS = frozenset({"MP590", "MP591", "MP593"})
@@ -53,16 +53,6 @@ def examine_target(target: Target, budgets: Budgets, values: bool = False) -> Si
         return Single(_failed(path, [Problem("MP501", error.strerror or str(error), path=path)]))
 
 
-def read_text(path: str) -> bytes:
-    """What an architecture file holds, up to a byte more than is allowed: the reader refuses it then.
-
-    Raises:
-        PackError: MP501, MP504. OSError.
-    """
-    with open_regular(path) as file:
-        return file.read(Limits().architecture_bytes + 1)
-
-
 def _failed(path: str, problems: list[Problem] | tuple[Problem, ...]) -> Report:
     return Report(path, tuple(Finding(problem, Severity.ERROR) for problem in problems))
 
@@ -71,7 +61,7 @@ def _architecture(path: str, budgets: Budgets) -> Single:
     from modelpack.examining.document import examined_text
     from modelpack.summary import size_text
 
-    text = read_text(path)
+    text = read_architecture(path)
     examined = examined_text(text, path, budgets)
     summary = None if examined.network is None else size_text(examined.network)
     return Single(Report(path, tuple(examined.findings), summary), text if examined.alone else None)
@@ -79,8 +69,8 @@ def _architecture(path: str, budgets: Budgets) -> Single:
 
 def _pack(path: str, budgets: Budgets, values: bool) -> Report:
     from modelpack import opened
-    from modelpack.examining.document import advice, findings_of
-    from modelpack.lint import Subject
+    from modelpack.examining.document import findings_of
+    from modelpack.lint import Subject, lint
     from modelpack.summary import size_text
 
     with opened.open(path) as pack:
@@ -89,7 +79,7 @@ def _pack(path: str, budgets: Budgets, values: bool) -> Report:
             network = pack.network
         except ModelpackError as error:
             return Report(path, tuple(findings_of(error.problems, text, name)))
-        said = advice(Subject(network, pack, budgets, values))
+        said = lint(Subject(network, pack, budgets, values))
         return Report(path, tuple(findings_of(said, text, name)), size_text(network))
 
 

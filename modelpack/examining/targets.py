@@ -13,7 +13,7 @@ from pathlib import Path
 from modelpack.examining.settings import MisuseError
 from modelpack.files import ARCHITECTURE, MANIFEST, is_pack_file
 
-__all__ = ["Kind", "Target", "find_targets"]
+__all__ = ["Kind", "Target", "find_targets", "is_pack"]
 
 _TEXTS = (".yaml", ".yml")
 _PACK = ".modelpack"
@@ -138,7 +138,7 @@ def _within(folder: str) -> Iterator[Target]:
             yield from _recognised(path)
             continue
         entries = _listed(path)
-        if path.endswith(_PACK) or _is_pack([each.name for each in entries]):
+        if path.endswith(_PACK) or is_pack([each.name for each in entries]):
             yield Target(path, Kind.PACK)
             continue
         start = "" if path == "." else path
@@ -157,7 +157,7 @@ def _listed(folder: str) -> list[os.DirEntry[str]]:
         raise MisuseError(f"{folder}: {error.strerror}") from error
 
 
-def _is_pack(names: Iterable[str]) -> bool:
+def is_pack(names: Iterable[str]) -> bool:
     """Whether a directory of these files is a pack, be it one with mistakes: two of the files that are together only in packs."""
     files = {name for name in names if is_pack_file(name)}
     return len(files) > 1 and bool(files & {ARCHITECTURE, MANIFEST})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import islice
 
-from modelpack.errors import Problem
+from modelpack.errors import Problem, in_order
 from modelpack.lint import budgets, dimensions, flow, packs, style, training, unused, values
 from modelpack.lint.rule import Rule
 from modelpack.lint.subject import Subject
@@ -27,8 +27,4 @@ def lint(subject: Subject) -> list[Problem]:
         from modelpack.lint.integrity import broken  # a text has no use for what it needs
 
         found += islice(broken(subject), _MOST_OF_A_KIND)
-    return sorted(dict.fromkeys(found), key=_by_place)
-
-
-def _by_place(problem: Problem) -> tuple[int, int]:
-    return (problem.place.line, problem.place.column) if problem.place else (0, 0)
+    return in_order(found)
