@@ -258,6 +258,11 @@ class MoreTensors(nn.Linear):
 
 
 class OtherLookup(nn.Linear):
+    def reset_parameters(self):
+        # torch's own would fill the product below, a new tensor, and leave the parameter as the memory was
+        for each in self.parameters():
+            nn.init.uniform_(each)
+
     def __getattr__(self, name):
         found = super().__getattr__(name)
         return found * 2 if name == "weight" else found
