@@ -39,6 +39,7 @@ class _Wish:
     """The options, as far as more than one step needs them."""
 
     paths: tuple[str, ...]
+    stdin_filename: str | None
     form: Format
     output: Path | None
     select: tuple[str, ...]
@@ -55,7 +56,9 @@ class _Wish:
 def check(
     paths: Annotated[
         list[str],
-        typer.Argument(help="Architectures, packs, manifests, lock files; directories of them, patterns."),
+        typer.Argument(
+            help="Architectures, packs, manifests, lock files; directories of them, patterns; - for standard input."
+        ),
     ],
     form: Annotated[Format, typer.Option("--format", help="What to print.")] = Format.TEXT,
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
@@ -74,6 +77,9 @@ def check(
     only_recognised: Annotated[
         bool, typer.Option("--only-recognised", help="Pass over named files that are none of ours.")
     ] = False,
+    stdin_filename: Annotated[
+        str | None, typer.Option(help="Take what - reads for this file, also where its imports count from.")
+    ] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Check again whenever a file changes.")] = False,
     jobs: Annotated[int, typer.Option(help="The most processes; 0: one for each processor.", min=0)] = 0,
     cache_dir: Annotated[
@@ -91,12 +97,18 @@ def check(
     from modelpack.examining.cache import default_folder
     from modelpack.examining.running import processors
     from modelpack.examining.settings import MisuseError
+    from modelpack.examining.targets import STDIN
 
     if as_json and form not in (Format.TEXT, Format.JSON):
         raise typer.BadParameter(f"--json and --format {form.value}: one of the two")
+    if stdin_filename is not None and STDIN not in paths:
+        raise typer.BadParameter(f"{STDIN} isn't among the paths", param_hint="--stdin-filename")
+    if watch and STDIN in paths:
+        raise typer.BadParameter("standard input can't be watched", param_hint="--watch")
     try:
         wish = _Wish(
             paths=tuple(paths),
+            stdin_filename=stdin_filename,
             form=Format.JSON if as_json else form,
             output=output,
             select=_codes(select, "--select"),
@@ -125,9 +137,10 @@ def check(
 def _what(wish: _Wish) -> tuple[Settings, list[Target]]:
     """The settings that hold for the paths, and what they name."""
     from modelpack.examining.settings import common_folder, find_settings
-    from modelpack.examining.targets import find_targets
+    from modelpack.examining.targets import STDIN, STDIN_NAME, find_targets
 
-    settings = find_settings(common_folder(wish.paths))
+    stdin_name = wish.stdin_filename or STDIN_NAME
+    settings = find_settings(common_folder(stdin_name if path == STDIN else path for path in wish.paths))
     settings = replace(
         settings,
         select=wish.select or settings.select,
@@ -135,7 +148,11 @@ def _what(wish: _Wish) -> tuple[Settings, list[Target]]:
         baseline=wish.baseline or settings.baseline,
     )
     return settings, find_targets(
-        wish.paths, settings.exclude, settings.root, only_recognised=wish.only_recognised
+        wish.paths,
+        settings.exclude,
+        settings.root,
+        only_recognised=wish.only_recognised,
+        stdin_name=stdin_name,
     )
 
 

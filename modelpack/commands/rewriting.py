@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modelpack.errors import ModelpackError, printable
+from modelpack.examining.targets import STDIN, STDIN_NAME
 from modelpack.files import ARCHITECTURE, read_architecture
 
-__all__ = ["STDIN", "Change", "Wish", "rewrite"]
+__all__ = ["Change", "Wish", "rewrite"]
 
-STDIN = "-"
 Change = Callable[[bytes, str], str]
 """A text and what problems call it -> the text that it should be. Raises ArchitectureError where it can't be read."""
 
@@ -67,7 +67,7 @@ def rewrite(paths: Sequence[str], wish: Wish, *, only_recognised: bool = False) 
 
 def _rewrite_one(file: str, wish: Wish) -> int:
     if file == STDIN:
-        before, name = sys.stdin.buffer.read(), "<stdin>"
+        before, name = sys.stdin.buffer.read(), STDIN_NAME
     else:
         before, name = read_architecture(file), file
     after = wish.change(before, name).encode()

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 
 from modelpack.errors import ModelpackError
 from modelpack.examining.settings import MisuseError, Settings, settled
-from modelpack.examining.single import examine_target
+from modelpack.examining.single import examine_target, text_of
 from modelpack.examining.targets import Kind, Target
-from modelpack.files import read_architecture
 from modelpack.findings import Report
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ class Examiner:
         if self.cache is None or target.kind is not Kind.ARCHITECTURE:
             return None
         try:
-            text = read_architecture(target.path)
+            text = text_of(target)
         except (ModelpackError, OSError):
             return None
         return self.cache.get(self.cache.key(target.path, text), target.path)

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from modelpack.lint import Budgets
     from modelpack.reuse.locking import Pin
 
-__all__ = ["Single", "examine_target"]
-
+__all__ = ["Single", "examine_target", "text_of"]
 
 _OF_PINS = frozenset({"MP590", "MP591", "MP593"})
 
@@ -37,7 +36,7 @@ def examine_target(target: Target, budgets: Budgets, values: bool = False) -> Si
     try:
         match target.kind:
             case Kind.ARCHITECTURE:
-                return _architecture(path, budgets)
+                return _architecture(target, budgets)
             case Kind.PACK:
                 return Single(_pack(path, budgets, values))
             case Kind.MANIFEST:
@@ -53,15 +52,20 @@ def examine_target(target: Target, budgets: Budgets, values: bool = False) -> Si
         return Single(_failed(path, [Problem("MP501", error.strerror or str(error), path=path)]))
 
 
+def text_of(target: Target) -> bytes:
+    """What an architecture says. Raises PackError, OSError as `read_architecture`."""
+    return read_architecture(target.path) if target.text is None else target.text
+
+
 def _failed(path: str, problems: list[Problem] | tuple[Problem, ...]) -> Report:
     return Report(path, tuple(Finding(problem, Severity.ERROR) for problem in problems))
 
 
-def _architecture(path: str, budgets: Budgets) -> Single:
+def _architecture(target: Target, budgets: Budgets) -> Single:
     from modelpack.examining.document import examined_text
     from modelpack.summary import size_text
 
-    text = read_architecture(path)
+    path, text = target.path, text_of(target)
     examined = examined_text(text, path, budgets)
     summary = None if examined.network is None else size_text(examined.network)
     return Single(Report(path, tuple(examined.findings), summary), text if examined.alone else None)

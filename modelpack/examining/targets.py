@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -12,8 +13,13 @@ from pathlib import Path
 
 from modelpack.examining.settings import MisuseError
 from modelpack.files import ARCHITECTURE, MANIFEST, is_pack_file
+from modelpack.limits import Limits
 
-__all__ = ["Kind", "Target", "find_targets", "is_pack"]
+__all__ = ["STDIN", "STDIN_NAME", "Kind", "Target", "find_targets", "is_pack"]
+
+STDIN = "-"
+STDIN_NAME = "<stdin>"
+"""What problems call it."""
 
 _TEXTS = (".yaml", ".yml")
 _PACK = ".modelpack"
@@ -43,6 +49,8 @@ class Target:
 
     path: str
     kind: Kind
+    text: bytes | None = None
+    """what it holds, where that isn't read from `path`: standard input"""
 
 
 def find_targets(
@@ -51,8 +59,10 @@ def find_targets(
     root: Path | None = None,
     *,
     only_recognised: bool = False,
+    stdin_name: str = STDIN_NAME,
 ) -> list[Target]:
     """What `paths` name, in their order, each once, but for what `exclude` fits (patterns of paths from `root`, or of names).
+    `-` is standard input, an architecture that is called `stdin_name`.
 
     A file that is named is taken for what its name says, or, where `only_recognised`, as if it were found; a directory is looked
     through: for packs, for YAML files with a key `modelpack` at their top, and for the lock files of these. Hidden ones and links
@@ -63,10 +73,20 @@ def find_targets(
     """
     found: dict[str, Target] = {}
     for path in paths:
-        for target in _recognised(path) if only_recognised and os.path.isfile(path) else _named(path):
+        if path == STDIN:
+            targets = _standard_input(stdin_name, only_recognised)
+        else:
+            targets = _recognised(path) if only_recognised and os.path.isfile(path) else _named(path)
+        for target in targets:
             if not _excluded(target.path, exclude, root):
                 found.setdefault(os.path.normpath(target.path), target)
     return list(found.values())
+
+
+def _standard_input(name: str, only_recognised: bool) -> Iterator[Target]:
+    text = sys.stdin.buffer.read(Limits().architecture_bytes + 1)
+    if not only_recognised or _BEGINS.search(text, 0, _OPENING):
+        yield Target(name, Kind.ARCHITECTURE, text)
 
 
 def _named(path: str) -> Iterator[Target]:

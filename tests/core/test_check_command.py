@@ -214,6 +214,60 @@ def test_select_and_ignore(here):
     assert (silent.exit_code, silent.stdout) == (0, "wrong.yaml: nothing new (2 problems silenced)\n")
 
 
+# ------------------------------------------------------------------------ standard input
+
+
+def run_with(text, *arguments):
+    return RUN.invoke(app, ["check", *map(str, arguments)], input=text, catch_exceptions=False)
+
+
+def test_standard_input_is_one_architecture(here):
+    assert run_with(SOUND, "-").stdout == "<stdin>: sound (3 steps, 186 parameters)\n"
+    result = run_with(WRONG, "-", "--json")
+    assert result.exit_code == 1
+    (document,) = json.loads(result.stdout)
+    assert document["path"] == "<stdin>"
+    assert [(each["code"], each["place"]["file"]) for each in document["problems"]] == [
+        ("MP201", "<stdin>"),
+        ("MP207", "<stdin>"),
+    ]
+    (here / "wrong.yaml").write_text(WRONG)
+    both = json.loads(run_with(SOUND, "wrong.yaml", "-", "--json").stdout)
+    assert [(each["path"], each["sound"]) for each in both] == [("wrong.yaml", False), ("<stdin>", True)]
+
+
+def test_standard_input_may_be_taken_for_a_file(here):
+    inner = here / "inner"
+    inner.mkdir()
+    settings(inner, '[tool.modelpack]\nignore = ["MP207"]\nexclude = ["third.yaml"]\n')
+    result = run_with(WRONG, "-", "--stdin-filename", "inner/net.yaml", "--json")
+    assert codes(result) == ["MP201"]
+    assert json.loads(result.stdout)[0]["path"] == "inner/net.yaml"
+    assert run_with(WRONG, "-", "--stdin-filename", "inner/third.yaml").exit_code == 0
+    (inner / "pack").mkdir()
+    (inner / "pack" / "architecture.yaml").write_text(SOUND)
+    importing = (
+        "modelpack: 1\nname: new\nimports:\n  net: {pack: pack}\n"
+        "inputs:\n  x: {dtype: float32, shape: [batch, 20]}\nlayers:\n  body: {use: net}\n"
+    )
+    assert codes(run_with(importing, "-", "--json")) == ["MP501"]
+    assert codes(run_with(importing, "-", "--json", "--stdin-filename", "inner/new.yaml")) == []
+
+
+def test_standard_input_that_is_none_of_ours_may_be_passed_over():
+    other = "a: 1\n"
+    assert run_with(other, "-").exit_code == 1
+    result = run_with(other, "-", "--only-recognised")
+    assert (result.exit_code, result.stderr) == (0, "nothing to check there\n")
+    assert run_with(WRONG, "-", "--only-recognised").exit_code == 1
+
+
+def test_misuse_of_standard_input(here):
+    (here / "net.yaml").write_text(SOUND)
+    assert run("net.yaml", "--stdin-filename", "net.yaml").exit_code == 2
+    assert run_with(SOUND, "-", "--watch").exit_code == 2
+
+
 # ------------------------------------------------------------------------ pyproject.toml
 
 
