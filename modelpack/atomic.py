@@ -22,14 +22,10 @@ import stat
 from collections.abc import Callable, Generator
 from pathlib import Path
 
+from modelpack.files import retired
 from modelpack.libc import exchange
 
-__all__ = ["replacing_directory", "replacing_file", "retired"]
-
-
-def retired(target: Path) -> Path:
-    """Where the old directory stands between the two renames, if the system can't swap."""
-    return target.with_name(f".{target.name}.modelpack-old")
+__all__ = ["replacing_directory", "replacing_file"]
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ is_pack_file(name), shard_name(k, n), weight_files(names) -> names in order
 open_regular(path) -> FileIO                 a regular file, or PackError
 read_architecture(path) -> bytes             the text of an architecture, bounded
 open_any(path) -> int                        a file descriptor, whatever it is
+retired(path) -> Path                        where an old directory stands while another takes its place
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ __all__ = [
     "open_any",
     "open_regular",
     "read_architecture",
+    "retired",
     "shard_name",
     "weight_files",
 ]
@@ -78,6 +80,11 @@ def weight_files(names: Iterable[str]) -> list[str]:
             f"{len(shards)} shards from {shards[0]} to {shards[-1]}: not exactly 1 to {count} of {count}",
         )
     return shards
+
+
+def retired(target: Path) -> Path:
+    """Where the old directory stands between the two renames, if the system can't swap."""
+    return target.with_name(f".{target.name}.modelpack-old")
 
 
 def open_regular(path: Path | str, directory: int | None = None) -> FileIO:

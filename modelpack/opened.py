@@ -1,4 +1,7 @@
-"""Path or URL -> an open pack: architecture, table of tensors, single tensors and parts, each read when it is asked for."""
+"""Path or URL -> an open pack: architecture, table of tensors, single tensors and parts, each read when it is asked for.
+
+What takes and links parts is imported where parts are taken or linked: most packs that are opened have none.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from modelpack import reader
 from modelpack.architecture import Architecture, Import
@@ -21,15 +25,13 @@ from modelpack.manifest import FileRecord, Manifest, Origin
 from modelpack.match import match
 from modelpack.network import Network, worked_out
 from modelpack.pack_reader import Pack, open_pack
-from modelpack.reuse.cutting import block_at, take
-from modelpack.reuse.frozen import frozen_names
-from modelpack.reuse.licences import together
-from modelpack.reuse.linking import Linked, link
-from modelpack.reuse.locking import hold
-from modelpack.reuse.part import Part, part_of, whole_of
-from modelpack.reuse.sources import Donor
 from modelpack.take_reader import MOST_IMPORTS
 from modelpack.weights import LazyTensor
+
+if TYPE_CHECKING:
+    from modelpack.reuse.linking import Linked
+    from modelpack.reuse.part import Part
+    from modelpack.reuse.sources import Donor
 
 __all__ = ["Family", "OpenPack", "open"]
 
@@ -128,7 +130,7 @@ class OpenPack:
         if self.depth:
             self.family.spend(network)
         if self.pack.weights is not None:
-            brought: Mapping[str, LazyTensor] = whole_of(linked).tensors if linked is not None else {}
+            brought = _brought(linked)
             raise_if_any((_twice(name) for name in self.tensors if name in brought), PackError)
             match(network, {**brought, **self.tensors})
         return network
@@ -140,6 +142,10 @@ class OpenPack:
         Raises:
             As `network`.
         """
+        from modelpack.reuse.frozen import frozen_names
+        from modelpack.reuse.licences import together
+        from modelpack.reuse.part import Part, whole_of
+
         network = self.network
         brought = Part(network.architecture, {}, {}, {}) if self.linked is None else whole_of(self.linked)
         frozen = frozen_names(network)
@@ -161,6 +167,8 @@ class OpenPack:
     @cached_property
     def donor(self) -> Donor:
         """What parts are taken from."""
+        from modelpack.reuse.sources import Donor
+
         whole = self.whole
         return Donor(self.network, whole.tensors, self.digest, whole.digests, whole.licence)
 
@@ -182,10 +190,16 @@ class OpenPack:
     @cached_property
     def linked(self) -> Linked | None:
         """Its network with the parts of other packs put in; None where it imports none."""
-        return link(self.architecture, self._donor, self.budget) if self.architecture.imports else None
+        if not self.architecture.imports:
+            return None
+        from modelpack.reuse.linking import link
+
+        return link(self.architecture, self._donor, self.budget)
 
     def _donor(self, name: str, wanted: Import) -> Donor:
         """An import of this pack: where the caller says, else beside this pack or below; and only what its digest pins."""
+        from modelpack.reuse.locking import hold
+
         where = self.imports.get(name)
         opened = self.family.member(
             _beside(self.pack.where, name, wanted) if where is None else where, self.depth + 1, self.types
@@ -211,6 +225,9 @@ class OpenPack:
         Raises:
             ArchitectureError: MP340 to MP345, see `modelpack.reuse.cutting.take`; 1xx to 3xx. PackError: 4xx.
         """
+        from modelpack.reuse.cutting import take
+        from modelpack.reuse.part import part_of
+
         donor = self.donor
         return part_of(
             donor, take(donor.network, first, last, outputs=outputs, inputs=inputs, budget=self.budget)
@@ -222,6 +239,9 @@ class OpenPack:
         Raises:
             ArchitectureError: as `take`.
         """
+        from modelpack.reuse.cutting import block_at
+        from modelpack.reuse.part import part_of
+
         donor = self.donor
         found = block_at(donor.network, path, self.budget)
         return part_of(donor, found.architecture, found.before)
@@ -285,6 +305,15 @@ def open(
         PackError: it isn't a sound pack (5xx).
     """
     return OpenPack(open_pack(path, limits=limits, cache=cache), types, budget, imports or {}, Family(budget))
+
+
+def _brought(linked: Linked | None) -> Mapping[str, LazyTensor]:
+    """The tensors that imports bring."""
+    if linked is None:
+        return {}
+    from modelpack.reuse.part import whole_of
+
+    return whole_of(linked).tensors
 
 
 def _twice(name: str) -> Problem:

@@ -11,7 +11,6 @@ from io import FileIO
 from pathlib import Path
 
 from modelpack.archive import read_members
-from modelpack.atomic import retired
 from modelpack.errors import PackError, Problem
 from modelpack.files import (
     ARCHITECTURE,
@@ -20,6 +19,7 @@ from modelpack.files import (
     is_pack_file,
     open_any,
     open_regular,
+    retired,
     weight_files,
 )
 from modelpack.limits import Limits

@@ -24,7 +24,7 @@ def verify(path: PackPath) -> None:
     with reporting():
         from modelpack import opened as packs
         from modelpack.console import human_bytes, progress_bar
-        from modelpack.pack import verify_digests
+        from modelpack.verifying import verify_digests
 
         with packs.open(path) as opened:
             print(f"architecture and weights agree ({_size(opened.network)})")

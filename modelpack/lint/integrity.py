@@ -12,8 +12,9 @@ from modelpack.errors import PackError, Problem
 from modelpack.files import ARCHITECTURE
 from modelpack.manifest import FileRecord
 from modelpack.network import Network, Specs
-from modelpack.pack import Pack, verify_digests
+from modelpack.pack_reader import Pack
 from modelpack.tensors import TensorSpec
+from modelpack.verifying import verify_digests
 from modelpack.weights import LazyTensor
 
 if TYPE_CHECKING:

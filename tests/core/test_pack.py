@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from modelpack import atomic
+from modelpack import atomic, files
 from modelpack.dtypes import DType
 from modelpack.errors import PackError
 from modelpack.limits import Limits
@@ -243,7 +243,7 @@ def test_left_overs_of_the_dead_are_removed_and_those_of_the_living_kept(tmp_pat
 
 def test_between_two_renames_the_old_pack_is_found(tmp_path: Path) -> None:
     write_pack(tmp_path / "net", architecture=b"old")
-    os.rename(tmp_path / "net", atomic.retired(tmp_path / "net"))
+    os.rename(tmp_path / "net", files.retired(tmp_path / "net"))
     assert contents(tmp_path / "net")["architecture.yaml"] == b"old"
     with pytest.raises(PackError, match="MP550"):
         write_pack(tmp_path / "net", architecture=b"new", weights=[tensor("../a", DType.BOOL, (1,))])
