@@ -171,7 +171,7 @@ class Node:
     """`train` or `eval`: the only mode in which it runs; None: both"""
     place: Position | None = field(default=None, compare=False, repr=False)
     places: Mapping[str, Position] = field(default_factory=dict[str, Position], compare=False, repr=False)
-    """where each setting stands, `frozen`, and each name that it takes: `inputs.x`"""
+    """where each setting stands, `frozen`, each name that it takes: `inputs.x`, and each initialiser: `init.weight`"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +199,7 @@ class RawTensor:
     frozen: bool = False
     init: Init | None = None
     place: Position | None = field(default=None, compare=False, repr=False)
+    init_place: Position | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from modelpack.architecture import Architecture, Position
 from modelpack.budget import Budget
-from modelpack.dtypes import Kind
+from modelpack.dtypes import DType, Kind
 from modelpack.layers.base import Tensor
 from modelpack.network import Body, Child, Leaf, Network, Step, TensorEntry
 from modelpack.reading import Problems
@@ -26,6 +26,16 @@ class _Override:
     step: Step
     start: int
     stop: int
+    path: str
+    """of the step in the document"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """Where the document gives a tensor an initialiser."""
+
+    place: Position | None
+    path: str
 
 
 @dataclass(slots=True)
@@ -36,6 +46,8 @@ class _Collected:
     tied: list[tuple[str, ...]] = field(default_factory=list[tuple[str, ...]])
     tied_at: dict[str, Position | None] = field(default_factory=dict[str, "Position | None"])
     """where the names of ties stand"""
+    initialised: dict[str, _Said] = field(default_factory=dict[str, _Said])
+    """the tensors that the document itself gives an initialiser"""
 
     def add(self, entry: TensorEntry) -> None:
         self.tensors[entry.name] = entry
@@ -58,12 +70,18 @@ def assemble(architecture: Architecture, main: Body, problems: Problems, budget:
         _apply(override, found, problems)
     _check_sizes(found.tensors, main, problems, budget)
     _check_ties(found, problems)
+    _check_inits(found, problems)
     return Network(architecture, main, found.tensors, tuple(found.tied))
 
 
 def _collect(body: Body, prefix: str, found: _Collected) -> None:
+    within = f"blocks.{body.name}." if prefix else ""
     for entry in body.raw:
         found.add(replace(entry, name=prefix + entry.name))
+        if entry.init is not None:
+            own = body.block.tensors[entry.name]
+            path = f"{within}{'parameters' if own.is_parameter else 'buffers'}.{entry.name}.init"
+            found.initialised[prefix + entry.name] = _Said(own.init_place or own.place, path)
     for group in body.tied:
         places = body.block.places
         found.tied.append(tuple(prefix + name for name in group))
@@ -77,7 +95,8 @@ def _collect(body: Body, prefix: str, found: _Collected) -> None:
         elif isinstance(step.does, Child):
             _collect(step.does.body, below, found)
         if step.node.frozen or step.node.init:
-            found.overrides.append(_Override(below, step, start, len(found.names)))
+            path = f"{within}layers.{step.node.name}"
+            found.overrides.append(_Override(below, step, start, len(found.names), path))
 
 
 def _entry(name: str, tensor: Tensor) -> TensorEntry:
@@ -106,6 +125,8 @@ def _apply(override: _Override, found: _Collected, problems: Problems) -> None:
         full = override.prefix + name
         if full in tensors:
             tensors[full] = replace(tensors[full], init=init)
+            at = node.places.get(f"init.{name}", node.place)
+            found.initialised[full] = _Said(at, f"{override.path}.init.{name}")
 
 
 def _check_sizes(tensors: Mapping[str, TensorEntry], main: Body, problems: Problems, budget: Budget) -> None:
@@ -151,6 +172,24 @@ def _check_ties(found: _Collected, problems: Problems) -> None:
             problems.add(
                 "MP321", f"{names} can't be one tensor: {told}", found.tied_at[next(iter(group))], "tied"
             )
+
+
+def _check_inits(found: _Collected, problems: Problems) -> None:
+    """Those that the document gives; what a layer type says of its own tensors fits them."""
+    if not found.initialised:
+        return
+    from modelpack.initialise import validate  # few say any
+
+    alike: set[tuple[int, tuple[int, ...], DType]] = set()
+    for name, said in found.initialised.items():
+        entry = found.tensors[name]
+        if entry.init is None or (key := (id(entry.init), entry.shape, entry.dtype)) in alike:
+            continue
+        alike.add(key)
+        try:
+            validate(entry.init, entry.shape, entry.dtype)
+        except ValueError as error:
+            problems.add("MP411", str(error), said.place, said.path)
 
 
 def _told(shape: tuple[int, ...], dtype: object, is_parameter: bool) -> str:

@@ -30,7 +30,7 @@ def check(architecture: Architecture, budget: Budget = DEFAULT_BUDGET) -> Networ
     """What `architecture` is, in full. No framework is needed.
 
     Raises:
-        ArchitectureError: with all problems (2xx and 3xx), in order of place.
+        ArchitectureError: with all problems (2xx, 3xx, MP411), in order of place.
     """
     return _checked(architecture, Problems(architecture.file), budget)
 
@@ -44,7 +44,7 @@ def check_text(
     """Read and check in one, so that a problem of one layer doesn't hide those of others.
 
     Raises:
-        ArchitectureError: with all problems (1xx to 3xx), in order of place.
+        ArchitectureError: with all problems (1xx to 3xx, MP411), in order of place.
     """
     return check_draft(read_draft(text, file, types), budget)
 
@@ -53,7 +53,7 @@ def check_draft(draft: Draft, budget: Budget = DEFAULT_BUDGET) -> Network:
     """As `check`, of what could be read: its problems are told with those of the network.
 
     Raises:
-        ArchitectureError: with all problems (1xx to 3xx), in order of place.
+        ArchitectureError: with all problems (1xx to 3xx, MP411), in order of place.
     """
     if not draft.sound:
         raise_if_any(draft.problems, ArchitectureError)

@@ -318,7 +318,7 @@ class ModelpackError(Exception):
 
 
 class ArchitectureError(ModelpackError):
-    """The text or the network that it describes is wrong (1xx to 3xx)."""
+    """The text or the network that it describes is wrong (1xx to 3xx), or can't be initialised (MP410 to MP412)."""
 
 
 class PackError(ModelpackError):

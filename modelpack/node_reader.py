@@ -56,6 +56,11 @@ class NodeReader:
             places = {**places, "frozen": mapping.key_places["frozen"]}
         if "inputs" in entries:
             places = {**places, **text_places(entries["inputs"], "inputs")}
+        if isinstance(inits := entries.get("init"), source.Mapping):
+            places = {
+                **places,
+                **{f"init.{key}": (each.line, each.column) for key, each in inits.entries.items()},
+            }
         return Node(
             name=name,
             action=action,

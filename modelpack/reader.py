@@ -297,15 +297,16 @@ class _Reader:
         self.problems.keys(value, known, path)
         if "shape" not in entries:
             self.problems.missing("shape", value, known, path)
-        inits = self._nodes.init_of(entries["init"], f"{path}.init") if "init" in entries else None
+        init = entries.get("init")
         return RawTensor(
             shape=self._shape(entries["shape"], f"{path}.shape") if "shape" in entries else (),
             dtype=self._dtype(entries["dtype"], f"{path}.dtype") if "dtype" in entries else None,
             is_parameter=is_parameter,
             persistent=self._flag(entries.get("persistent"), f"{path}.persistent", default=True),
             frozen=self._flag(entries.get("frozen"), f"{path}.frozen", default=False),
-            init=inits,
+            init=self._nodes.init_of(init, f"{path}.init") if init else None,
             place=(value.line, value.column),
+            init_place=(init.line, init.column) if init else None,
         )
 
     def _arguments(self, value: source.Value | None, path: str) -> dict[str, Argument]:

@@ -103,9 +103,9 @@ WEIGHTS: dict[str, Pair] = {
     "tensor-of-another-dtype": (holding(WEIGHT, tensor("fc.bias", DType.FLOAT16, (3,))), WHOLE),
     "tied-tensor-stored-twice": (holding(*SQUARE, document=TIED), holding(SQUARE[0], document=TIED)),
     "no-initialiser": (making(owning("{shape: [3]}")), making(owning("{shape: [3], init: zeros}"))),
-    "initialiser-of-matrices": (
-        making(owning("{shape: [3], init: xavier_uniform}")),
-        making(owning("{shape: [3, 3], init: xavier_uniform}")),
+    "initialiser-of-reals": (
+        making(NET.replace("layers:", "dtype: complex64\nlayers:").replace("float32", "complex64")),
+        making(NET),
     ),
     "first-values-too-large": (
         making(owning("{shape: [68719476736], init: zeros}")),
