@@ -39,5 +39,7 @@ class Report:
     """in order of place"""
     summary: str | None = None
     """how large the network is (`21 steps, 61,706 parameters`), where it is sound"""
+    dimensions: tuple[str, ...] | None = None
+    """the free ones of the network, where it is sound and the settings say sizes"""
     silenced: int = 0
     """how many more there are that settings or a baseline pass over"""

@@ -39,7 +39,7 @@ class _Wish:
     """The options, as far as more than one step needs them."""
 
     paths: tuple[str, ...]
-    stdin_filename: str | None
+    stdin_name: str
     form: Format
     output: Path | None
     select: tuple[str, ...]
@@ -51,6 +51,13 @@ class _Wish:
     jobs: int
     cache: Path | None
     quiet: bool
+
+    @property
+    def named(self) -> list[str]:
+        """The paths, standard input as it is called."""
+        from modelpack.examining.targets import STDIN
+
+        return [self.stdin_name if path == STDIN else path for path in self.paths]
 
 
 def check(
@@ -97,7 +104,7 @@ def check(
     from modelpack.examining.cache import default_folder
     from modelpack.examining.running import processors
     from modelpack.examining.settings import MisuseError
-    from modelpack.examining.targets import STDIN
+    from modelpack.examining.targets import STDIN, STDIN_NAME
 
     if as_json and form not in (Format.TEXT, Format.JSON):
         raise typer.BadParameter(f"--json and --format {form.value}: one of the two")
@@ -108,7 +115,7 @@ def check(
     try:
         wish = _Wish(
             paths=tuple(paths),
-            stdin_filename=stdin_filename,
+            stdin_name=stdin_filename or STDIN_NAME,
             form=Format.JSON if as_json else form,
             output=output,
             select=_codes(select, "--select"),
@@ -137,10 +144,9 @@ def check(
 def _what(wish: _Wish) -> tuple[Settings, list[Target]]:
     """The settings that hold for the paths, and what they name."""
     from modelpack.examining.settings import common_folder, find_settings
-    from modelpack.examining.targets import STDIN, STDIN_NAME, find_targets
+    from modelpack.examining.targets import find_targets
 
-    stdin_name = wish.stdin_filename or STDIN_NAME
-    settings = find_settings(common_folder(stdin_name if path == STDIN else path for path in wish.paths))
+    settings = find_settings(common_folder(wish.named))
     settings = replace(
         settings,
         select=wish.select or settings.select,
@@ -152,7 +158,7 @@ def _what(wish: _Wish) -> tuple[Settings, list[Target]]:
         settings.exclude,
         settings.root,
         only_recognised=wish.only_recognised,
-        stdin_name=stdin_name,
+        stdin_name=wish.stdin_name,
     )
 
 
@@ -179,6 +185,11 @@ def _once(wish: _Wish, settings: Settings, targets: list[Target]) -> int:
     if known is not None:
         reports = [without(report, before, known) for report in reports]
     _tell(wish, reports)
+    if settings.sizes and not wish.quiet:
+        from modelpack.examining.sizes import unmet_sizes
+
+        for each in unmet_sizes(settings, reports, wish.named):
+            print(printable(each), file=sys.stderr)
     if not targets:
         print("nothing to check there", file=sys.stderr)
     return 2 if missing else int(any(map(_counts, reports)))

@@ -26,11 +26,11 @@ from modelpack.strict_json import parse_object
 
 __all__ = ["Cache", "default_folder", "open_cache"]
 
-_FORMAT = 1
+_FORMAT = 2
 _MOST_BYTES = 1 << 20
 _MOST_ENTRIES = 500
 """in one of 256 directories; when there are more, the older half is removed"""
-_KEYS = {"key", "summary", "findings"}
+_KEYS = {"key", "summary", "dimensions", "findings"}
 _FINDING = {"code", "message", "path", "hint", "severity", "place", "line", "end_column"}
 
 
@@ -136,6 +136,7 @@ def _document(key: str, report: Report) -> dict[str, Any]:
     return {
         "key": key,
         "summary": report.summary,
+        "dimensions": report.dimensions,
         "findings": [_finding_document(finding) for finding in report.findings],
     }
 
@@ -167,7 +168,12 @@ def _report(data: bytes, key: str, path: str) -> Report:
         raise ValueError("not an entry")
     if not (summary is None or isinstance(summary, str)):
         raise ValueError("not a summary")
-    return Report(path, tuple(_finding(each) for each in findings), summary)
+    dimensions = document["dimensions"]
+    if dimensions is not None:
+        if not isinstance(dimensions, list) or not all(isinstance(each, str) for each in dimensions):
+            raise ValueError("not dimensions")
+        dimensions = tuple(cast("list[str]", dimensions))
+    return Report(path, tuple(_finding(each) for each in findings), summary, dimensions)
 
 
 def _finding(value: object) -> Finding:

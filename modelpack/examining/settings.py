@@ -16,7 +16,16 @@ from modelpack.findings import Finding, Severity
 if TYPE_CHECKING:
     from modelpack.lint import Budgets
 
-__all__ = ["MisuseError", "Settings", "codes_of", "common_folder", "find_settings", "settled"]
+__all__ = [
+    "FILE",
+    "MisuseError",
+    "Settings",
+    "codes_of",
+    "common_folder",
+    "find_settings",
+    "place_of",
+    "settled",
+]
 
 FILE = "pyproject.toml"
 _MOST_BYTES = 4 << 20
@@ -154,11 +163,11 @@ def _settings(path: Path, table: Mapping[str, Any]) -> Settings:
 
             near = get_close_matches(key, _READERS, n=1)
             hint = f", did you mean '{near[0]}'?" if near else f": there are {', '.join(_READERS)}"
-            raise MisuseError(f"{_place(path, key)}: [tool.modelpack] has no setting '{key}'{hint}")
+            raise MisuseError(f"{place_of(path, key)}: [tool.modelpack] has no setting '{key}'{hint}")
         try:
             found[key.replace("-", "_")] = reader(value)
         except ValueError as error:
-            raise MisuseError(f"{_place(path, key)}: [tool.modelpack] {key}: {error}") from None
+            raise MisuseError(f"{place_of(path, key)}: [tool.modelpack] {key}: {error}") from None
     if "baseline" in found:
         found["baseline"] = _inside(path, found["baseline"])
     return Settings(root=path.parent, **found)
@@ -170,11 +179,11 @@ def _inside(path: Path, name: str) -> Path:
     baseline = path.parent / name
     if not Path(os.path.realpath(baseline.parent)).is_relative_to(os.path.realpath(path.parent)):
         told = "must lie in the folder of this file, or below it (--baseline may be anywhere)"
-        raise MisuseError(f"{_place(path, 'baseline')}: [tool.modelpack] baseline: {told}")
+        raise MisuseError(f"{place_of(path, 'baseline')}: [tool.modelpack] baseline: {told}")
     return baseline
 
 
-def _place(path: Path, key: str) -> str:
+def place_of(path: Path, key: str) -> str:
     """The file and the line that gives `key`, as far as that is told by looking; TOML's reader keeps no places."""
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     header = next((n for n, line in enumerate(lines) if re.match(r"\s*\[\s*tool\.modelpack\b", line)), 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from modelpack.limits import Limits
 
 if TYPE_CHECKING:
     from modelpack.lint import Budgets
+    from modelpack.network import Network
     from modelpack.reuse.locking import Pin
 
 __all__ = ["Single", "examine_target", "text_of"]
@@ -67,8 +68,11 @@ def _architecture(target: Target, budgets: Budgets) -> Single:
 
     path, text = target.path, text_of(target)
     examined = examined_text(text, path, budgets)
-    summary = None if examined.network is None else size_text(examined.network)
-    return Single(Report(path, tuple(examined.findings), summary), text if examined.alone else None)
+    report = Report(path, tuple(examined.findings))
+    if examined.network is not None:
+        dimensions = _dimensions(examined.network, budgets)
+        report = replace(report, summary=size_text(examined.network), dimensions=dimensions)
+    return Single(report, text if examined.alone else None)
 
 
 def _pack(path: str, budgets: Budgets, values: bool) -> Report:
@@ -84,7 +88,16 @@ def _pack(path: str, budgets: Budgets, values: bool) -> Report:
         except ModelpackError as error:
             return Report(path, tuple(findings_of(error.problems, text, name)))
         said = lint(Subject(network, pack, budgets, values))
-        return Report(path, tuple(findings_of(said, text, name)), size_text(network))
+        found = tuple(findings_of(said, text, name))
+        return Report(path, found, size_text(network), _dimensions(network, budgets))
+
+
+def _dimensions(network: Network, budgets: Budgets) -> tuple[str, ...] | None:
+    if not budgets.sizes:
+        return None
+    from modelpack.costs import free_dimensions
+
+    return free_dimensions(network)
 
 
 def _manifest(path: str) -> Report:

@@ -349,6 +349,25 @@ def test_bad_settings_are_a_misuse(here, text, message):
     assert result.stdout == ""
 
 
+def test_sizes_of_dimensions_that_no_network_has_are_told(here):
+    (here / "net.yaml").write_text(SOUND)
+    settings(here, "[tool.modelpack]\n[tool.modelpack.sizes]\nbatchs = 8\nsequence = 512\n")
+    near = "sizes: no network here has a free dimension 'batchs', did you mean 'batch'?\n"
+    other = "sizes: no network here has a free dimension 'sequence'\n"
+    place = f"{here}/pyproject.toml:2: [tool.modelpack] "
+    # Another network, which isn't among those that are named, may have it.
+    for _ in range(2):  # looked at, and from the cache
+        assert (run("net.yaml").exit_code, run("./net.yaml").stderr) == (0, place + near)
+        assert (run(".").exit_code, run(".").stderr) == (0, place + near + place + other)
+    assert run(".", "--quiet").stderr == ""
+    (here / "text.yaml").write_text(SOUND.replace("[batch, 20]", "[batch, sequence, 20]"))
+    assert run(".").stderr == place + near
+    (here / "wrong.yaml").write_text(WRONG.replace("[batch, 20]", "[batchs, 20]"))
+    assert run(".").stderr == ""
+    settings(here, "[tool.modelpack]\nsizes = {batch = 8, batchs = 8}\n")
+    assert run("net.yaml").stderr == ""
+
+
 def test_no_settings_are_fine(here):
     assert find_settings(here).root is None
 
