@@ -204,6 +204,7 @@ CODES: dict[str, str] = {
     "MP616": "the captured network gives something else",
     "MP617": "free axes that aren't what dynamic= says",
     "MP618": "a decision on sizes that no comparison says",
+    "MP619": "a network that fails on its example inputs",
     # 7xx: building and running in a backend
     "MP701": "an input isn't as the network declares it",
     "MP702": "sizes that the network doesn't allow",

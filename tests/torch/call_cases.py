@@ -116,6 +116,7 @@ CAPTURE: dict[str, Pair] = {
         lambda folder: modelpack.save(nn.ReLU(), folder / "net", torch.ones(2)),
         lambda folder: modelpack.save(nn.ReLU(), folder / "net", (torch.ones(2),)),
     ),
+    "inputs-that-it-fails-on": (capturing(models.plain, 3, 5), capturing(models.plain, 3, 4)),
     "derived-class": (describing(Derived, "ReLU"), describing(nn.ReLU, "ReLU")),
     "indices-of-a-pool": (
         capturing(lambda: nn.Sequential(nn.MaxPool1d(2, return_indices=True))),

@@ -19,7 +19,7 @@ from modelpack.errors import CaptureError, Problem
 if TYPE_CHECKING:
     from modelpack.backends.torch.capture.tracing import ModuleCall
 
-__all__ = ["failure", "forward_line", "is_the_users", "source_line", "told_by_export"]
+__all__ = ["failing", "failure", "forward_line", "is_the_users", "source_line", "told_by_export"]
 
 _FRAME = re.compile(r'File "([^"]+)", line (\d+), in [^\n]*\n\s*([^\n]*)')
 _NOT_THE_USERS = (f"{Path(torch.__file__).parent}{os.sep}", f"{Path(__file__).parents[3]}{os.sep}")
@@ -67,6 +67,28 @@ def told_by_export(error: Exception, calls: Sequence[ModuleCall]) -> CaptureErro
     return failure(
         "MP601", f"torch.export can't follow it: {first}" + (f" ({line})" if line else ""), path, hint=hint
     )
+
+
+def failing(error: Exception, model: nn.Module, mode: str) -> CaptureError:
+    """An exception of the network itself on its example inputs, re-told: what it says, and the user's line."""
+    line = _line_of(error, model.modules())
+    path = _innermost(error, model)
+    first = next(iter(str(error).strip().splitlines()), "")
+    message = (
+        f"the network itself fails on the example inputs in {mode} mode: {type(error).__name__}: {first}"
+    )
+    hint = "pass inputs that it takes, of the shapes and dtypes that its forward expects"
+    return failure("MP619", message + (f" ({line})" if line else ""), path, hint=hint)
+
+
+def _innermost(error: BaseException, model: nn.Module) -> str:
+    """The path of the module of `model` whose method raised, or called what did."""
+    paths = {id(module): path for path, module in model.named_modules()}
+    trace, found = error.__traceback__, ""
+    while trace is not None:
+        found = paths.get(id(trace.tb_frame.f_locals.get("self")), found)
+        trace = trace.tb_next
+    return found
 
 
 def _line_of(error: BaseException, modules: Iterable[nn.Module]) -> str | None:
