@@ -234,6 +234,7 @@ CODES: dict[str, str] = {
     "MP803": "unused import",
     "MP804": "unused input",
     "MP805": "unused input of a block",
+    "MP806": "comment that silences nothing",
     "MP811": "a layer that runs for nothing",
     "MP812": "a layer after the output",
     "MP813": "a free dimension that is really fixed",

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from modelpack.checker import check_draft
 from modelpack.errors import ArchitectureError, ModelpackError, Problem, raise_if_any
-from modelpack.examining.comments import LINE_BREAK, ignored_codes
 from modelpack.examining.extent import end_column
 from modelpack.findings import Finding, Severity
 from modelpack.lint import RULES, Budgets, Subject, lint
+from modelpack.lint.comments import LINE_BREAK, Comments
 from modelpack.network import Network
 from modelpack.reader import read_draft
 
@@ -45,27 +45,28 @@ def examined_text(text: bytes, file: str, budgets: Budgets = NO_BUDGETS) -> Exam
     """As `examine_text`, with the network."""
     network: Network | None = None
     alone = True
+    comments = Comments(text)
     try:
         draft = read_draft(text, file)
         alone = not draft.architecture.imports
         if alone:
             network = check_draft(draft)
-            problems = lint(Subject(network, budgets=budgets))
+            problems = lint(Subject(network, budgets=budgets, comments=comments))
         else:
             raise_if_any(draft.problems, ArchitectureError)
-            network, problems = _composed(text, file, budgets)
+            network, problems = _composed(text, file, budgets, comments)
     except ModelpackError as error:
         problems = error.problems
     except OSError as error:  # of a pack that is imported
         problems = (Problem("MP501", error.strerror or str(error), path=error.filename or file),)
-    return Examined(network, findings_of(problems, text, file), alone)
+    return Examined(network, findings_of(problems, comments, file), alone)
 
 
-def findings_of(problems: Iterable[Problem], text: bytes, file: str) -> list[Finding]:
-    """`problems` with their default severities, those in `text` (which they call `file`) with its lines; without those that
-    comments in it silence.
+def findings_of(problems: Iterable[Problem], comments: Comments, file: str) -> list[Finding]:
+    """`problems` with their default severities, those in the text of `comments` (which they call `file`) with its lines; without
+    those that the comments silence.
     """
-    return list(_audible(list(_located(problems, text, file)), text, file))
+    return [each for each in _located(problems, comments.text, file) if not _silent(each, comments, file)]
 
 
 def _located(problems: Iterable[Problem], text: bytes, file: str) -> Iterator[Finding]:
@@ -83,19 +84,16 @@ def _located(problems: Iterable[Problem], text: bytes, file: str) -> Iterator[Fi
         yield Finding(problem, severity, shown, end_column(line, place.column))
 
 
-def _composed(text: bytes, file: str, budgets: Budgets) -> tuple[Network, list[Problem]]:
+def _composed(text: bytes, file: str, budgets: Budgets, comments: Comments) -> tuple[Network, list[Problem]]:
     from modelpack.composing import compose  # only what imports packs pays for it
 
     with compose(Path(file), text=text) as composed:
         network = composed.linked.network
-        return network, lint(Subject(network, budgets=budgets, written=composed.architecture))
+        subject = Subject(network, budgets=budgets, written=composed.architecture, comments=comments)
+        return network, lint(subject)
 
 
-def _audible(findings: Sequence[Finding], text: bytes, file: str) -> Iterator[Finding]:
-    """Those that no comment on their line silences."""
-    places = [finding.problem.place for finding in findings]
-    numbers = [place.line if place and place.file == file else 0 for place in places]
-    ignored = ignored_codes(text, set(numbers) - {0})
-    for finding, number in zip(findings, numbers, strict=True):
-        if not finding.problem.code.startswith(ignored.get(number, ())):
-            yield finding
+def _silent(finding: Finding, comments: Comments, file: str) -> bool:
+    """Whether a comment on its line silences it."""
+    place = finding.problem.place
+    return place is not None and place.file == file and comments.silence(place.line, finding.problem.code)

@@ -79,16 +79,17 @@ def _pack(path: str, budgets: Budgets, values: bool) -> Report:
     from modelpack import opened
     from modelpack.examining.document import findings_of
     from modelpack.lint import Subject, lint
+    from modelpack.lint.comments import Comments
     from modelpack.summary import size_text
 
     with opened.open(path) as pack:
-        text, name = pack.pack.architecture, pack.text_name
+        comments, name = Comments(pack.pack.architecture), pack.text_name
         try:
             network = pack.network
         except ModelpackError as error:
-            return Report(path, tuple(findings_of(error.problems, text, name)))
-        said = lint(Subject(network, pack, budgets, values))
-        found = tuple(findings_of(said, text, name))
+            return Report(path, tuple(findings_of(error.problems, comments, name)))
+        said = lint(Subject(network, pack, budgets, values, comments=comments))
+        found = tuple(findings_of(said, comments, name))
         return Report(path, found, size_text(network), _dimensions(network, budgets))
 
 

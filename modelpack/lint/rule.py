@@ -9,7 +9,10 @@ from modelpack.errors import Problem
 from modelpack.findings import Severity
 from modelpack.lint.subject import Subject
 
-__all__ = ["Rule"]
+__all__ = ["MOST_OF_A_KIND", "Rule"]
+
+MOST_OF_A_KIND = 100
+"""Problems that one rule tells of one file: nobody reads more, and a hostile text could have any number."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from modelpack.lint.graph import Graph, reachable
 from modelpack.network import Body, Child, Network
 
 if TYPE_CHECKING:
+    from modelpack.lint.comments import Comments
     from modelpack.opened import OpenPack
 
 __all__ = ["Budgets", "Subject"]
@@ -41,6 +42,10 @@ class Subject:
     """whether the values of tensors are to be read, which takes as long as reading them all"""
     written: Architecture | None = None
     """the architecture as the file says it, where parts of other packs were put into that of `network`"""
+    comments: Comments | None = None
+    """of the text, where there is one"""
+    found: tuple[Problem, ...] = ()
+    """what all other rules found, for those that judge it"""
 
     def problem(
         self, code: str, message: str, at: Position | None = None, path: str = "", hint: str | None = None

@@ -21,6 +21,7 @@ from modelpack.difference import Side, compare
 from modelpack.errors import ModelpackError, Problem
 from modelpack.examining.document import findings_of
 from modelpack.findings import Report
+from modelpack.lint.comments import Comments
 from modelpack.outputs import Format, render
 
 HERE = Path(__file__).parent
@@ -90,7 +91,7 @@ def problems_of(act: Act, folder: Path) -> tuple[Problem, ...]:
 def told(case: Case, folder: Path) -> Told:
     """What is said of what is wrong; `folder` is a fresh one."""
     path, text = str(case.document or case), case.document.read_bytes() if case.document else b""
-    findings = tuple(findings_of(problems_of(case.wrong, folder), text, path))
+    findings = tuple(findings_of(problems_of(case.wrong, folder), Comments(text), path))
     # A case has no file that a person could look at unless it is a document.
     forms = ((Format.TEXT, str(case.document or "")), (Format.JSON, path))
     return Told(

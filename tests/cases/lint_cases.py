@@ -15,6 +15,7 @@ from modelpack.composing import compose
 from modelpack.dtypes import DType
 from modelpack.errors import ArchitectureError, Problem, raise_if_any
 from modelpack.lint import RULES, Budgets, Subject, lint
+from modelpack.lint.comments import Comments
 from modelpack.pack import TensorData, write_pack
 from tests.cases.cases import Act, Pair
 
@@ -54,7 +55,7 @@ def found(code: str, language: str, text: str, folder: Path) -> list[Problem]:
         with opened.open(written(text, folder)) as pack:
             return lint(Subject(pack.network, pack, values=True))
     if "imports:" not in text:
-        return lint(Subject(check_text(text)))
+        return lint(Subject(check_text(text), comments=Comments(text.encode())))
     write_pack(folder / "trunk", architecture=TRUNK.encode())
     (folder / "net.yaml").write_text(text)
     with compose(folder / "net.yaml") as composed:

@@ -423,6 +423,23 @@ def test_a_second_code_goes_into_the_comment_that_is_there():
     assert list(actions(text_of(text), "MP101", "not YAML", 0)) == []
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("  # modelpack: ignore[^MP822]", ""),
+        ("  # modelpack: ignore[^MP303, MP822]", "  # modelpack: ignore[MP822]"),
+        ("  # modelpack: ignore[MP822,  ^MP303 ]  # why", "  # modelpack: ignore[MP822 ]  # why"),
+        ("  # why # modelpack: ignore[^MP303]", "  # why"),
+        ("  # modelpack: ignore[^MP303] and why", "  # modelpack: ignore[] and why"),
+    ],
+)
+def test_a_code_that_silences_nothing_goes(before, after):
+    marked = HEAD.replace("hidden_size: 4}}", f"hidden_size: 4}}}}{before}")
+    text = marked.replace("^", "")
+    [removing] = actions(text_of(text), "MP806", "something", marked.index("^"))
+    assert edited(text, [removing.edit]) == HEAD.replace("hidden_size: 4}}", f"hidden_size: 4}}}}{after}")
+
+
 @given(st.text("a: {}\n#", max_size=40))
 def test_tidying_is_an_edit_that_gives_the_formatted_text(text):
     from modelpack.errors import ArchitectureError

@@ -7,10 +7,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelpack.examining.comments import ignored_codes
 from modelpack.examining.document import examine_text
 from modelpack.examining.extent import end_column
 from modelpack.findings import Severity
+from modelpack.lint.comments import Comments, Silencing
 
 NET = """\
 modelpack: 1
@@ -69,6 +69,11 @@ def test_a_comment_silences_codes_on_its_line(comment, left):
 MARK = "# modelpack: ignore[MP303]"
 
 
+def silenced(text):
+    """Line -> the codes that comments silence there."""
+    return {line: [each.code for each in found] for line, found in Comments(text).by_line.items()}
+
+
 @pytest.mark.parametrize(
     ("text", "lines"),
     [
@@ -91,33 +96,32 @@ MARK = "# modelpack: ignore[MP303]"
     ],
 )
 def test_only_a_comment_is_a_comment(text, lines):
-    assert ignored_codes(text.encode(), range(1, 9)) == dict.fromkeys(lines, ("MP303",))
+    assert silenced(text.encode()) == {line: ["MP303"] for line in lines}
 
 
 @pytest.mark.parametrize(
     "text", [b"[" * 100_000 + MARK.encode(), b"%TAG ! x\n" * 10 + MARK.encode(), b"\xff" + MARK.encode()]
 )
 def test_comments_of_hostile_texts_end_early(text):
-    assert ignored_codes(text, [1, 11]) == {}
+    assert silenced(text) == {}
 
 
 def test_what_is_nested_deeper_than_the_reader_goes_is_not_followed():
     """libyaml takes a minute for 200,000 brackets."""
-    for depth, found in ((64, {2: ("MP303",)}), (65, {})):
-        assert ignored_codes(f"{'[' * depth}\n{MARK}\n{']' * depth}\n".encode(), [2]) == found
+    for depth, found in ((64, {2: ["MP303"]}), (65, {})):
+        assert silenced(f"{'[' * depth}\n{MARK}\n{']' * depth}\n".encode()) == found
 
 
-def test_only_lines_that_matter_are_looked_at():
-    text = f"a: 1 {MARK}\nb: 2 {MARK}\n".encode()
-    assert ignored_codes(text, [2]) == {2: ("MP303",)}
-    assert ignored_codes(text, [7]) == {}
-    assert ignored_codes(text, []) == {}
+def test_codes_have_their_columns():
+    assert Comments(b"a: 1  # why # modelpack: ignore[MP303, MP8]\n").by_line == {
+        1: (Silencing("MP303", 33), Silencing("MP8", 40))
+    }
 
 
 def test_a_line_of_many_values_with_hash_signs_is_read_once():
     """Each sign compared with each value would take minutes."""
     values = "' #', " * 20_000
-    assert ignored_codes(f"a: [{values}] {MARK}".encode(), [1]) == {1: ("MP303",)}
+    assert silenced(f"a: [{values}] {MARK}".encode()) == {1: ["MP303"]}
 
 
 @pytest.mark.parametrize(
@@ -162,7 +166,7 @@ def test_an_extent_begins_at_its_column_and_ends_on_its_line(line, column):
 def test_comments_are_those_of_another_reader(lines):
     """To PyYAML's own scanner, in Python, nothing has changed where other words stand in them."""
     text = "".join(f"{line}\n" for line in lines)
-    ours = ignored_codes(text.encode(), range(1, len(lines) + 1))
+    ours = silenced(text.encode())
     assert set(ours) <= {number for number, line in enumerate(lines, 1) if MARK in line}
     others = [
         line.replace(MARK, "# another") if number in ours else line for number, line in enumerate(lines, 1)

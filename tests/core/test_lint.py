@@ -14,6 +14,7 @@ from modelpack.composing import compose
 from modelpack.dtypes import DType
 from modelpack.errors import CODES
 from modelpack.lint import RULES, Budgets, Subject, lint
+from modelpack.lint.comments import Comments
 from modelpack.pack import TensorData, write_pack
 from tests.cases.cases import VALID
 from tests.cases.lint_cases import NETWORK, SAMPLES, examples, fences, found, tensor
@@ -135,6 +136,38 @@ def test_of_what_nobody_uses_nothing_else_is_told():
     """What only an unused block uses is used by it."""
     unused = network("  act: {ReLU: {}}\n", head=BLOCK)
     assert told(unused) == ["MP801 at 9:3"]
+
+
+DROPOUT = "  a: {Dropout: {p: 0}}"
+COMMENTS = {
+    "what is told": (f"{DROPOUT}  # modelpack: ignore[MP822]\n", []),
+    "all that begins so": (f"{DROPOUT}  # modelpack: ignore[MP8]\n", []),
+    "another code": (f"{DROPOUT}  # modelpack: ignore[MP821]\n", ["MP806 at 6:45"]),
+    "one of two": (f"{DROPOUT}  # modelpack: ignore[MP303, MP822]\n", ["MP806 at 6:45"]),
+    "the line before": (f"  # modelpack: ignore[MP822]\n{DROPOUT}\n", ["MP806 at 6:23"]),
+    "nothing at all": ("  a: {ReLU: {}}  # modelpack: ignore[MP8]\n", ["MP806 at 6:38"]),
+    "nothing, and meant so": ("  a: {ReLU: {}}  # modelpack: ignore[MP806]\n", []),
+}
+
+
+@pytest.mark.parametrize(("layers", "idle"), COMMENTS.values(), ids=list(COMMENTS))
+def test_a_comment_that_silences_nothing(layers, idle):
+    text = network(layers)
+    said = told(text, comments=Comments(text.encode()))
+    assert [each for each in said if "MP822" not in each] == idle
+
+
+def test_a_comment_is_judged_by_what_was_looked_for():
+    """Without budgets none can be broken; and of very many problems of a kind some aren't told."""
+    over = network("  a: {ReLU: {}}\n").replace("modelpack: 1", "modelpack: 1  # modelpack: ignore[MP831]")
+    comments = Comments(over.encode())
+    assert told(over, comments=comments) == []
+    held = Budgets(max_parameters=1, max_flops=10**9, max_memory=10**9)
+    assert told(over, comments=comments, budgets=held) == ["MP806 at 1:35"]
+    many = network(
+        "".join(f"  a{n}: {{Dropout: {{p: 0}}}}  # modelpack: ignore[MP822]\n" for n in range(105))
+    )
+    assert set(codes(Subject(check_text(many), comments=Comments(many.encode())))) == {"MP822"}
 
 
 def test_an_input_that_tells_a_size_is_used():

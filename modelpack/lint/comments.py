@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from math import inf
 from typing import Any
 
@@ -15,7 +17,10 @@ from modelpack.characters import checked_utf8
 from modelpack.errors import ArchitectureError
 from modelpack.source import DEFAULT_LIMITS
 
-__all__ = ["LINE_BREAK", "ignored_codes"]
+__all__ = ["IDLE", "LINE_BREAK", "Comments", "Silencing"]
+
+IDLE = "MP806"
+"""The code of what is told of comments themselves."""
 
 LINE_BREAK = re.compile("\r\n|\r|\n")
 """What ends a line for libyaml, of the characters that a text may hold."""
@@ -29,42 +34,68 @@ _Spans = dict[int, list[tuple[int, float]]]
 """Line -> from which column to which, counted from 0, there are keys and values."""
 
 
-def ignored_codes(text: bytes, numbers: Collection[int]) -> Mapping[int, tuple[str, ...]]:
-    """Of the lines `numbers` those with comments that tell `check` to pass over codes there -> the codes, or their beginnings.
+@dataclass(frozen=True, slots=True)
+class Silencing:
+    """One code in a comment, or the beginning of codes."""
 
-    libyaml tells of no comments: what looks like one counts unless it lies inside of a key or a value. In a text that isn't YAML
-    the comments before the mistake count.
+    code: str
+    column: int
+    """from 1"""
+
+
+@dataclass(frozen=True)
+class Comments:
+    """Those of a text, which are looked for when somebody asks."""
+
+    text: bytes
+
+    def silence(self, line: int, code: str) -> bool:
+        """Whether one passes over `code` on this line. That a comment silences nothing must be named in full: `MP8` would silence
+        what is said of itself.
+        """
+        known = [each.code for each in self.by_line.get(line, ())]
+        return code in known or (code != IDLE and code.startswith(tuple(known)))
+
+    @cached_property
+    def by_line(self) -> Mapping[int, tuple[Silencing, ...]]:
+        """The lines with comments that tell `check` to pass over codes there -> the codes, or their beginnings.
+
+        libyaml tells of no comments: what looks like one counts unless it lies inside of a key or a value. In a text that isn't
+        YAML the comments before the mistake count.
+        """
+        if _MARK.encode() not in self.text:
+            return {}
+        try:
+            data = checked_utf8(self.text, "", DEFAULT_LIMITS.bytes)
+        except ArchitectureError:
+            return {}
+        lines = LINE_BREAK.split(data.decode())
+        marked = [number for number, line in enumerate(lines, 1) if _MARK in line]
+        spans: _Spans = {}
+        last = _fill(spans, data, marked)
+        found = {
+            number: tuple(_codes(lines[number - 1], spans.get(number, [])))
+            for number in marked
+            if last is None or number < last
+        }
+        return {number: codes for number, codes in found.items() if codes}
+
+
+def _codes(line: str, values: list[tuple[int, float]]) -> Iterator[Silencing]:
+    """What the comment of a line says, each code once, if it has one: all behind the first `#` that follows a space and is in no
+    value.
     """
-    if not numbers or _MARK.encode() not in text:
-        return {}
-    try:
-        data = checked_utf8(text, "", DEFAULT_LIMITS.bytes)
-    except ArchitectureError:
-        return {}
-    lines = LINE_BREAK.split(data.decode())
-    marked = [
-        number for number in sorted(set(numbers)) if number <= len(lines) and _MARK in lines[number - 1]
-    ]
-    spans: _Spans = {}
-    last = _fill(spans, data, marked) if marked else None
-    found = {
-        number: tuple(_codes(lines[number - 1], spans.get(number, [])))
-        for number in marked
-        if last is None or number < last
-    }
-    return {number: codes for number, codes in found.items() if codes}
-
-
-def _codes(line: str, values: list[tuple[int, float]]) -> Iterator[str]:
-    """What the comment of a line says, if it has one: all behind the first `#` that follows a space and is in no value."""
     waiting = iter(values)  # they come in order, so that both are gone through once
     value = next(waiting, None)
     for mark in _HASH.finditer(line):
         while value is not None and value[1] <= mark.start():
             value = next(waiting, None)
         if value is None or mark.start() < value[0]:
+            columns: dict[str, int] = {}
             for comment in _COMMENT.finditer(line, mark.start()):
-                yield from _CODE.findall(comment[1])
+                for code in _CODE.finditer(comment[1]):
+                    columns.setdefault(code[0], comment.start(1) + code.start() + 1)
+            yield from (Silencing(code, column) for code, column in columns.items())
             return
 
 
