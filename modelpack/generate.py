@@ -1,7 +1,7 @@
 """Registry -> the files that are made from it, in a checkout: `python -m modelpack.generate [--check]`.
 
 schemas/architecture.schema.json    schemas/manifest.schema.json    schemas/catalog-entry.json    spec/layers.md
-spec/errors.md
+spec/errors.md                      modelpack/layers/index.py
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from modelpack.explanations import error_reference
-from modelpack.layers import BUILTIN, FAMILIES
-from modelpack.reference import layer_reference
+from modelpack.layers import BUILTIN
+from modelpack.layers.families import FAMILIES
+from modelpack.reference import index_text, layer_reference
 from modelpack.schemas import architecture_schema, catalogue_entries, manifest_schema
 
 __all__ = ["generated", "main", "schema_text"]
@@ -22,7 +23,7 @@ __all__ = ["generated", "main", "schema_text"]
 
 def schema_text(name: str) -> str:
     """The JSON Schema called `name`: `architecture` or `manifest`."""
-    schema = architecture_schema(BUILTIN) if name == "architecture" else manifest_schema()
+    schema = architecture_schema(BUILTIN.declared()) if name == "architecture" else manifest_schema()
     return _json(schema)
 
 
@@ -36,8 +37,9 @@ def generated() -> Mapping[str, str]:
         "schemas/architecture.schema.json": schema_text("architecture"),
         "schemas/manifest.schema.json": schema_text("manifest"),
         "schemas/catalog-entry.json": _json(catalogue_entries()),
-        "spec/layers.md": layer_reference(FAMILIES, BUILTIN.values()),
+        "spec/layers.md": layer_reference(FAMILIES, BUILTIN.declared().values()),
         "spec/errors.md": error_reference(),
+        "modelpack/layers/index.py": index_text(BUILTIN.declared().values()),
     }
 
 

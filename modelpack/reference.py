@@ -1,7 +1,8 @@
-"""Registry -> spec/layers.md: what each layer type does, its settings, tensors and shapes, with worked examples."""
+"""Registry -> spec/layers.md: what each layer type does, its settings, tensors, shapes and worked examples; and its index."""
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Iterator
 from types import ModuleType
 
@@ -14,7 +15,7 @@ from modelpack.node_reader import same
 from modelpack.tensors import TensorSpec
 from modelpack.writer import write
 
-__all__ = ["default_text", "example_architecture", "layer_reference", "signature"]
+__all__ = ["default_text", "example_architecture", "index_text", "layer_reference", "signature"]
 
 _HEAD = """\
 # Layer types and operations
@@ -26,6 +27,16 @@ become modules; lower-case ones are operations. A meaning never changes once rel
 whose default is the old meaning. Settings also take arguments of a block (`$channels`) and, where training and evaluation differ,
 `{train: …, eval: …}`. What each becomes in which framework, [backends.md](backends.md) says. The examples are run by the tests.
 """
+
+_INDEX_HEAD = '''\
+"""Family -> the types that it declares. Made from the families by `make generate`."""
+
+from __future__ import annotations
+
+__all__ = ["MEMBERS"]
+
+# fmt: off
+MEMBERS = {'''
 
 
 def example_architecture(kind: LayerType, example: Example) -> Architecture:
@@ -71,6 +82,19 @@ def _entry(kind: LayerType) -> Iterator[str]:
         yield ""
     for at, example in enumerate(kind.examples):
         yield from _example(kind, example, whole=at == 0)
+
+
+def index_text(kinds: Iterable[LayerType]) -> str:
+    """The module `modelpack.layers.index`: which family declares which types."""
+    families: dict[str, list[str]] = {}
+    for kind in kinds:
+        families.setdefault(kind.cls.__module__.rpartition(".")[2], []).append(kind.name)
+    lines = [_INDEX_HEAD]
+    for family, names in families.items():
+        lines.append(f'    "{family}":')
+        lines += [f'        "{line} "' for line in textwrap.wrap(" ".join(names), 90)]
+        lines[-1] += ","
+    return "\n".join([*lines, "}", ""])
 
 
 def signature(kind: LayerType) -> str:

@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from modelpack.backends.torch.told import torch_cells
-from modelpack.layers import BUILTIN, FAMILIES
+from modelpack.layers import BUILTIN
+from modelpack.layers.families import FAMILIES
 
 __all__ = ["PAGE", "main", "support_page"]
 

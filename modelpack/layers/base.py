@@ -32,10 +32,12 @@ from typing import Any, ClassVar, TypeVar, cast, dataclass_transform
 
 from modelpack.dims import may_equal
 from modelpack.dtypes import DType
+from modelpack.layers.index import MEMBERS
 from modelpack.layers.initial import Init
 from modelpack.layers.kinds import (
     Literal,
 )
+from modelpack.layers.registry import Registry
 from modelpack.layers.rules import trainable
 from modelpack.layers.settings import (
     PARAMETER_DTYPE,
@@ -275,8 +277,8 @@ def _require_axis(each: Setting, spec: TensorSpec | None) -> None:
         raise Mismatch(f"its input {spec} has no axis {each.axis}, which {each.name} describes", code="MP302")
 
 
-BUILTIN: dict[str, LayerType] = {}
-"""Every type that modelpack itself declares, by name; filled by importing `modelpack.layers`."""
+BUILTIN = Registry(MEMBERS)
+"""Every type that modelpack itself declares, by name."""
 
 _L = TypeVar("_L", bound=Layer)
 
@@ -303,12 +305,9 @@ def operation(*, source: str, name: str) -> Callable[[type[_L]], type[_L]]:
 
 def _declare(source: str, name: str | None, *, is_operation: bool) -> Callable[[type[_L]], type[_L]]:
     def register(cls: type[_L]) -> type[_L]:
-        title = name or cls.__name__
-        if title in BUILTIN:
-            raise TypeError(f"{title} is declared twice")
         settings = _settings(cls)
         cls.type = LayerType(
-            name=title,
+            name=name or cls.__name__,
             cls=cls,
             settings=settings,
             ports=_ports(cls.infer),
@@ -316,7 +315,7 @@ def _declare(source: str, name: str | None, *, is_operation: bool) -> Callable[[
             is_operation=is_operation,
             required=tuple(each.name for each in settings.values() if each.required),
         )
-        BUILTIN[title] = cls.type
+        BUILTIN.declare(cls.type)
         return cls
 
     return register

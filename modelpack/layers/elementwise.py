@@ -188,11 +188,14 @@ class Round(Layer):
         return of_dtypes(input, FLOATS if self.decimals else _ROUNDED)
 
 
-def to_floats(name: str, doc: str, accepts: frozenset[DType], source: str | None = None) -> type[Layer]:
+def to_floats(
+    name: str, doc: str, accepts: frozenset[DType], source: str | None = None, module: str = __name__
+) -> type[Layer]:
     """A function of each element whose result isn't an integer: integers count as float32."""
 
     @operation(source=source or aten(f"torch.{name}"), name=name)
     class ToFloats(Layer):
+        __module__ = module
         __doc__ = f"{doc}\n\nShapes: any, unchanged; integers give float32."
         examples = tuple(map(example, ("float32[batch, 7]", "float64[]", "int64[batch, 3]")))
 

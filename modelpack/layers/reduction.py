@@ -15,6 +15,7 @@ __all__ = [
     "ARGUMENTS",
     "EXTREMES",
     "EXTREMES_ALONG",
+    "MEDIANS_ALONG",
     "SPREADS",
     "SUMS",
     "TRUTHS",
@@ -24,7 +25,6 @@ __all__ = [
     "Prod",
     "nonempty",
     "not_narrower",
-    "one_along",
     "real",
     "vector_norm",
 ]
@@ -158,7 +158,7 @@ def _extreme_of_all(name: str, doc: str) -> type[Layer]:
     return ExtremeOfAll
 
 
-def one_along(name: str, doc: str, accepts: frozenset[DType] = COUNTABLE - _WIDE) -> type[Layer]:
+def _one_along(name: str, doc: str, accepts: frozenset[DType] = COUNTABLE - _WIDE) -> type[Layer]:
     """An operation that picks one element along an axis, and says where it is."""
 
     @operation(source=aten(f"torch.{name}"), name=f"{name}_dim")
@@ -187,8 +187,15 @@ def one_along(name: str, doc: str, accepts: frozenset[DType] = COUNTABLE - _WIDE
 EXTREMES_ALONG = (
     _extreme_of_all("max", "The largest of all elements."),
     _extreme_of_all("min", "The smallest of all elements."),
-    one_along("max", "The largest element along an axis, and where it is."),
-    one_along("min", "The smallest element along an axis, and where it is."),
+    _one_along("max", "The largest element along an axis, and where it is."),
+    _one_along("min", "The smallest element along an axis, and where it is."),
+)
+
+MEDIANS_ALONG = (
+    _one_along(
+        "median", "The element in the middle along an axis, the lower of two, and where it is.", NUMBERS
+    ),
+    _one_along("nanmedian", "The same of those that aren't NaN.", NUMBERS),
 )
 
 

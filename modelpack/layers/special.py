@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from modelpack.dtypes import DType, Kind
 from modelpack.layers.base import Layer, aten, example, operand, operation, optional_number, setting
 from modelpack.layers.elementwise import to_floats
@@ -37,24 +39,26 @@ def whole_to_float(x: TensorSpec) -> TensorSpec:
     return x.with_dtype(DType.FLOAT32) if x.dtype.kind in (Kind.BOOLEAN, Kind.INTEGER) else x
 
 
+_to_floats = partial(to_floats, module=__name__)
+
 FREQUENT = (
-    to_floats("asinh", "The number of which the element is the hyperbolic sine.", _ANY),
-    to_floats("acosh", "The number of which the element is the hyperbolic cosine.", _ANY),
-    to_floats("atanh", "The number of which the element is the hyperbolic tangent.", _ANY),
-    to_floats("exp2", "``2 ** x``.", _ANY),
-    to_floats("sinc", "``sin(pi * x) / (pi * x)``, 1 at 0.", _ANY),
-    to_floats("deg2rad", "Radians of an angle in degrees.", COUNTABLE),
-    to_floats("rad2deg", "Degrees of an angle in radians.", COUNTABLE),
-    to_floats("erfc", "``1 - erf(x)``, exact for large x.", COUNTABLE),
-    to_floats("erfinv", "The number of which the element is the error function.", COUNTABLE),
-    to_floats("lgamma", "The logarithm of the gamma function's distance from 0.", COUNTABLE),
-    to_floats("digamma", "The derivative of `lgamma`.", COUNTABLE),
-    to_floats("i0", "The modified Bessel function of the first kind, of order 0.", COUNTABLE),
+    _to_floats("asinh", "The number of which the element is the hyperbolic sine.", _ANY),
+    _to_floats("acosh", "The number of which the element is the hyperbolic cosine.", _ANY),
+    _to_floats("atanh", "The number of which the element is the hyperbolic tangent.", _ANY),
+    _to_floats("exp2", "``2 ** x``.", _ANY),
+    _to_floats("sinc", "``sin(pi * x) / (pi * x)``, 1 at 0.", _ANY),
+    _to_floats("deg2rad", "Radians of an angle in degrees.", COUNTABLE),
+    _to_floats("rad2deg", "Degrees of an angle in radians.", COUNTABLE),
+    _to_floats("erfc", "``1 - erf(x)``, exact for large x.", COUNTABLE),
+    _to_floats("erfinv", "The number of which the element is the error function.", COUNTABLE),
+    _to_floats("lgamma", "The logarithm of the gamma function's distance from 0.", COUNTABLE),
+    _to_floats("digamma", "The derivative of `lgamma`.", COUNTABLE),
+    _to_floats("i0", "The modified Bessel function of the first kind, of order 0.", COUNTABLE),
 )
 
 
 def _special(name: str, doc: str, accepts: frozenset[DType] = COUNTABLE) -> type[Layer]:
-    return to_floats(f"special_{name}", doc, accepts, torch_special(name))
+    return _to_floats(f"special_{name}", doc, accepts, torch_special(name))
 
 
 FULL = COUNTABLE - _HALVES

@@ -8,7 +8,7 @@ from modelpack.layers.arithmetic import no_booleans
 from modelpack.layers.axes import axes_of, axis_or_scalar, existing_axis, reduced
 from modelpack.layers.base import Layer, aten, choice, example, flag, number, operation, setting
 from modelpack.layers.kinds import Axes, Integer, Nullable, Number, Scalar
-from modelpack.layers.reduction import nonempty, one_along, real
+from modelpack.layers.reduction import nonempty, real
 from modelpack.layers.rules import (
     ARITHMETIC,
     BOOLEAN,
@@ -92,10 +92,6 @@ def _median_of_all(name: str, doc: str) -> type[Layer]:
 MEDIANS = (
     _median_of_all("median", "The element in the middle of all, the lower one of two."),
     _median_of_all("nanmedian", "The same of those that aren't NaN."),
-    one_along(
-        "median", "The element in the middle along an axis, the lower of two, and where it is.", NUMBERS
-    ),
-    one_along("nanmedian", "The same of those that aren't NaN.", NUMBERS),
 )
 
 

@@ -12,7 +12,8 @@ from modelpack.backends.torch.dtypes import to_torch
 from modelpack.backends.torch.modules import constructor_arguments, make, settings_of
 from modelpack.backends.torch.rows import ModuleRow, OperationRow
 from modelpack.errors import CaptureError
-from modelpack.layers import BUILTIN, FAMILIES
+from modelpack.layers import BUILTIN
+from modelpack.layers.families import FAMILIES
 from tests.contract.cases import (
     BATCH_SIZES,
     binding,

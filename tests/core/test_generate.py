@@ -12,7 +12,8 @@ from modelpack import generate, source
 from modelpack.checker import check_text
 from modelpack.dims import symbols
 from modelpack.errors import ArchitectureError
-from modelpack.layers import BUILTIN, FAMILIES
+from modelpack.layers import BUILTIN
+from modelpack.layers.families import FAMILIES
 from modelpack.manifest import FileRecord, Manifest, Origin, write_manifest
 from modelpack.reader import read
 from modelpack.reference import example_architecture
