@@ -11,7 +11,7 @@ from modelpack.budget import Budget
 from modelpack.canonical import INDEX
 from modelpack.dims import Dim, Expr, TooComplex
 from modelpack.layers.kinds import Literal
-from modelpack.leaves import infer_leaf, make_leaf
+from modelpack.leaves import infer_leaf, make_leaf, not_fixed
 from modelpack.lookup import enter, find, flat, key_of
 from modelpack.network import Again, Body, Child, Leaf, Slot, Specs, Step, TensorEntry, Wiring
 from modelpack.reading import Problems
@@ -143,10 +143,8 @@ class Inference:
         for name, told in run.block.tensors.items():
             sizes = _fixed(told.shape, run.scope.constants)
             if sizes is None:
-                shown = ", ".join(map(str, told.shape))
-                self._problems.add(
-                    "MP318", f"its shape must be fixed, not [{shown}]", told.place, f"{run.path}{name}"
-                )
+                if (wrong := not_fixed(told.shape, run.block.arguments, run.scope)) is not None:
+                    self._tell(wrong, told.place, f"{run.path}{name}")
                 run.values.append(None)
                 continue
             dtype = told.dtype or self._architecture.dtype

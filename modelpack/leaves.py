@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from math import prod
 
 from modelpack.architecture import Apply, ByMode
 from modelpack.binding import Scope, is_symbolic, resolve
 from modelpack.budget import Budget
-from modelpack.dims import LARGEST
+from modelpack.dims import LARGEST, Dim, symbols
 from modelpack.dtypes import DType
 from modelpack.layers.base import MANY, Layer, LayerType, Outputs
-from modelpack.layers.kinds import Literal
+from modelpack.layers.kinds import Literal, show
 from modelpack.layers.rules import few_axes
 from modelpack.network import Leaf, Specs
+from modelpack.reading import without_dollar
 from modelpack.tensors import Mismatch, TensorSpec
 
-__all__ = ["check_spec", "infer_leaf", "make_leaf"]
+__all__ = ["check_spec", "infer_leaf", "make_leaf", "not_fixed"]
 
 
 def make_leaf(apply: Apply, scope: Scope, dtype: DType) -> Leaf:
@@ -58,6 +59,21 @@ def _setting(kind: LayerType, name: str, value: Literal, names: Mapping[str, Lit
     if isinstance(known, str) and not isinstance(read, str):
         raise Mismatch(f"{name} is given the text '{known}', which is no number", code="MP209", setting=name)
     return read
+
+
+def not_fixed(shape: tuple[Dim, ...], arguments: Collection[str], scope: Scope) -> Mismatch | None:
+    """What is wrong with the `shape` of a block's own tensor that has no sizes beforehand; None where a name in it means nothing,
+    which has been told.
+    """
+    names = sorted({name for dim in shape for name in symbols(dim)})
+    shown = ", ".join(map(str, shape))
+    if names and all(name in scope.constants for name in names):
+        known = " and ".join(f"{name} is {show(scope.constants[name])}" for name in names)
+        return Mismatch(f"[{shown}] is no shape where {known}", code="MP318")
+    if not scope.values.keys() >= set(names):
+        return None
+    hint = without_dollar([shown], arguments, names)
+    return Mismatch(f"its shape must be fixed, not [{shown}]", code="MP318", hint=hint)
 
 
 def _resolved(name: str, value: Literal, names: Mapping[str, Literal]) -> Literal:

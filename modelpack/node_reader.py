@@ -11,7 +11,7 @@ from modelpack.layers import LayerType
 from modelpack.layers.base import Setting
 from modelpack.layers.initial import INITIALISERS, Init
 from modelpack.layers.kinds import Integer, Literal, has_arguments
-from modelpack.reading import PATH, Problems, describe, literal, text_places
+from modelpack.reading import PATH, Problems, describe, literal, text_places, texts, without_dollar
 from modelpack.take_reader import take_of
 
 __all__ = ["NodeReader"]
@@ -32,6 +32,8 @@ class NodeReader:
         self._types = types
         self.imports: Collection[str] = ()
         """the names of imports, once they are known"""
+        self.body: source.Mapping | None = None
+        """what the nodes are layers of"""
 
     def node(self, name: str, value: source.Value, at: tuple[int, int], path: str) -> Node:
         """The node that `value` is; after a problem one that calls nothing, about which `check` stays silent."""
@@ -152,13 +154,22 @@ class NodeReader:
             try:
                 read = self._setting(setting, value)
             except ValueError as error:
-                self._problems.add("MP209", f"{name} {error}", (value.line, value.column), path)
+                hint = self._meant(value)
+                self._problems.add("MP209", f"{name} {error}", (value.line, value.column), path, hint)
                 continue
             if not same(read, setting.default):
                 found[name] = read
         for name in self._missing(kind, given):
             self._problems.add("MP208", f"{kind.name} needs {name}", (given.line, given.column), path)
         return found
+
+    def _meant(self, value: source.Value) -> str | None:
+        """What to write instead of the names of arguments and dimensions of the block in `value`."""
+        entries = self.body.entries if self.body else {}
+        arguments, inputs = entries.get("arguments"), entries.get("inputs")
+        known = arguments.entries if isinstance(arguments, source.Mapping) else ()
+        dimensions = {str(each.value) for each in texts(inputs)} if inputs else ()
+        return without_dollar((str(each.value) for each in texts(value)), known, dimensions)
 
     def _missing(self, kind: LayerType, given: source.Mapping) -> list[str]:
         """The required settings that are absent, less those that an unknown one was meant to be: that has been told."""
@@ -219,7 +230,8 @@ class NodeReader:
         try:
             return _COUNT.read(literal(value))
         except ValueError as error:
-            self._problems.add("MP209", f"repeat {error}", (value.line, value.column), path)
+            hint = self._meant(value)
+            self._problems.add("MP209", f"repeat {error}", (value.line, value.column), path, hint)
             return None
 
     def _first(self, value: source.Value, path: str) -> int:

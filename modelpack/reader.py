@@ -237,6 +237,7 @@ class _Reader:
         if layers is None:
             return ()
         before = len(self.problems.found)
+        self._nodes.body = body
         nodes = tuple(
             self._nodes.node(name, item, layers.key_places[name], f"{prefix}layers.{name}")
             for name, item in layers.entries.items()

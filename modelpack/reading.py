@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from difflib import get_close_matches
 from itertools import islice
 
@@ -12,7 +12,18 @@ from modelpack.architecture import Position
 from modelpack.errors import Place, Problem
 from modelpack.layers.kinds import Literal, show
 
-__all__ = ["NAME", "PATH", "Comparisons", "Problems", "describe", "literal", "nearest", "text_places"]
+__all__ = [
+    "NAME",
+    "PATH",
+    "Comparisons",
+    "Problems",
+    "describe",
+    "literal",
+    "nearest",
+    "text_places",
+    "texts",
+    "without_dollar",
+]
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 """Inputs, arguments, dimensions and blocks."""
@@ -21,6 +32,8 @@ PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*(\.[A-Za-z0-9_][A-Za-z0-9_-]*)*")
 """Nodes and tensors: module paths, whose segments may be numbers (`features.0`)."""
 
 
+_BARE = re.compile(r"(?<![$\w.])[A-Za-z_]\w*")
+"""A name in an expression that isn't written as an argument."""
 _MOST_PROBLEMS = 100
 _MOST_MISTYPED = 16
 """names in one place that are compared with those that are missing there"""
@@ -138,18 +151,37 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return by_lower[near[0]] if near else None
 
 
+def without_dollar(
+    expressions: Iterable[str], arguments: Collection[str], dimensions: Collection[str]
+) -> str | None:
+    """What to do about `expressions` where what is known beforehand is wanted: a hint, if names in them are `arguments` of the
+    block, which are written with a dollar, or `dimensions`, which are known later.
+    """
+    names = [name for text in expressions for name in _BARE.findall(text)]
+    argument = next((name for name in names if name in arguments), None)
+    if argument is not None:
+        return f"write ${argument}: it is an argument"
+    dimension = next((name for name in names if name in dimensions), None)
+    if dimension is not None:
+        return f"'{dimension}' is a dimension: write a number, or an argument of the block ($name)"
+    return None
+
+
 def text_places(value: source.Value, prefix: str) -> dict[str, Position]:
     """Where each text in `value` stands, the first time: by the text behind `prefix` and a dot."""
-    found: dict[str, Position] = {}
+    return {f"{prefix}.{each.value}": (each.line, each.column) for each in texts(value)}
+
+
+def texts(value: source.Value) -> Iterator[source.Scalar]:
+    """The texts in `value`, not those of its keys; the last first."""
     waiting = [value]
     while waiting:
         each = waiting.pop()
         if isinstance(each, source.Scalar):
             if isinstance(each.value, str):
-                found[f"{prefix}.{each.value}"] = (each.line, each.column)
+                yield each
         else:
             waiting += each.items if isinstance(each, source.Sequence) else each.entries.values()
-    return found
 
 
 def describe(value: source.Value) -> str:

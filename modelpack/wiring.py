@@ -24,7 +24,7 @@ from modelpack.layers.base import Port
 from modelpack.layers.kinds import Literal
 from modelpack.names import collisions
 from modelpack.network import Slot, Wiring
-from modelpack.reading import Problems
+from modelpack.reading import Problems, without_dollar
 from modelpack.when import untimely, untimely_outputs
 
 __all__ = ["WiredBlock", "WiredNode", "input_leaves", "wire"]
@@ -206,7 +206,9 @@ class _Wirer:
         try:
             read = ARGUMENT_KINDS[kind].read(value)
         except ValueError as error:
-            self._add("MP213", f"{name} {error}", at, path)
+            said = [value] if isinstance(value, str) else []
+            hint = without_dollar(said, self._block.arguments, self._known)
+            self._add("MP213", f"{name} {error}", at, path, hint)
             return False
         return self._expressions(read, at, path, self._known)
 
