@@ -7,12 +7,16 @@ from collections import Counter
 from collections.abc import Sequence
 
 from modelpack.dims import Dim, may_equal
+from modelpack.dtypes import DType
 from modelpack.layers.base import Layer, aten, example, operation, setting
 from modelpack.layers.kinds import Text
 from modelpack.layers.rules import COMPLEX, FLOATS, one_dtype
 from modelpack.tensors import Mismatch, TensorSpec, broadcast
 
 __all__ = ["Einsum", "axes_of"]
+
+_DTYPES = FLOATS | COMPLEX | {DType.INT64}
+"""Sums of narrower integers are int64, products are not, so that theirs depends on the order in which torch contracts."""
 
 _TERM = re.compile(r"([A-Za-z]*)(\.\.\.)?([A-Za-z]*)")
 
@@ -22,7 +26,7 @@ class Einsum(Layer):
     """A product of tensors, each axis named by a letter: those that the result hasn't are summed over.
 
     Shapes: by `equation`; without an arrow, the result has the letters that stand once, in alphabetical order. All inputs
-    have one dtype, floats or complex numbers.
+    have one dtype: floats, complex numbers or int64.
     """
 
     equation: str = setting(
@@ -34,6 +38,7 @@ class Einsum(Layer):
         example("float32[batch, 2, 3]", "float32[3, 4]", equation="...d, de -> ...e"),
         example("float32[batch, 3]", "float32[batch, 3]", equation="bi,bi->b"),
         example("float32[4, 4, batch]", equation="iib"),
+        example("int64[batch, 3]", "int64[batch, 2]", equation="bi,bj->bij"),
     )
 
     def infer(self, *tensors: TensorSpec) -> TensorSpec:
@@ -43,7 +48,7 @@ class Einsum(Layer):
                 f"equation '{self.equation}' has {len(inputs)} operands, but there are {len(tensors)} inputs",
                 setting="equation",
             )
-        one_dtype(tensors[0], *tensors[1:], allowed=FLOATS | COMPLEX)
+        one_dtype(tensors[0], *tensors[1:], allowed=_DTYPES)
         sizes: dict[str, Dim] = {}
         fronts: list[tuple[Dim, ...]] = []
         for term, x in zip(inputs, tensors, strict=True):

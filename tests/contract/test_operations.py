@@ -187,10 +187,13 @@ STRICTER: dict[str, Callable[[tuple[TensorSpec | None, ...]], bool]] = {
         ("addmm", "baddbmm", "addcmul"),
         lambda inputs: inputs[0] is not None and inputs[0].dtype.kind is Kind.INTEGER,
     ),
-    # Sums of integers are int64, so that the dtype would depend on the order in which torch contracts.
+    # Sums of narrow integers are int64, so that the dtype would depend on the order in which torch contracts.
     # Whether two dtypes mix does so too.
     "einsum": lambda inputs: (
-        any(each is not None and each.dtype.kind.value < 2 for each in inputs)
+        any(
+            each is not None and each.dtype.kind.value < 2 and each.dtype is not DType.INT64
+            for each in inputs
+        )
         or len({each.dtype for each in inputs if each is not None}) > 1
     ),
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from torch import nn
 from torch._higher_order_ops.associative_scan import associative_scan
 
 import modelpack
-from modelpack.errors import CaptureError
+from modelpack.errors import CaptureError, CaptureWarning
 
 X = torch.randn(2, 5, 4)
 
@@ -104,3 +106,107 @@ class ChecksUnlessCompiled(nn.Module):
 
 def test_checks_of_values_may_be_left_out_for_compilers(tmp_path: Path) -> None:
     assert torch.equal(reloaded(ChecksUnlessCompiled(), tmp_path / "a")(X), X * 2)
+
+
+class Drawn(nn.Module):
+    """The distribution checks that the scale is above 0, which is a branch on values."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        normal = torch.distributions.Normal(x, x.exp())
+        return normal.rsample() + normal.log_prob(x)
+
+
+def test_checks_of_a_distribution_are_left_out(tmp_path: Path) -> None:
+    drawn = []
+    for model in (Drawn(), reloaded(Drawn(), tmp_path / "a")):
+        torch.manual_seed(0)
+        drawn.append(model(X))
+    assert torch.equal(*drawn)
+
+
+class Keeping(nn.Module):
+    """A table that is kept for the next call of its length, as of rotary positions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.length: int | None = None
+        self.table: torch.Tensor | None = None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.length != x.shape[1] or self.table is None:
+            self.length = x.shape[1]
+            self.table = torch.arange(x.shape[1])[:, None] * 2.0
+        return x * self.table
+
+
+def test_what_is_kept_for_the_next_call_decides_nothing(tmp_path: Path) -> None:
+    model = Keeping()
+    longer = torch.randn(3, 9, 4)
+    assert torch.equal(reloaded(model, tmp_path / "a")(longer), Keeping()(longer))
+    assert model.length is None
+    assert model.table is None
+
+
+class Counting(nn.Module):
+    """Each call gives something else, in both modes or in train mode only."""
+
+    def __init__(self, *, only_training: bool) -> None:
+        super().__init__()
+        self.only_training = only_training
+        self.calls = 0
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.training or not self.only_training:
+            self.calls += 1
+        return x * (self.calls + 1)
+
+
+def test_a_network_that_counts_its_calls_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CaptureError, match="MP607 0: its forward keeps calls for the next call"):
+        modelpack.save(nn.Sequential(Counting(only_training=False)), tmp_path / "a", (X,))
+
+
+def test_one_that_counts_in_train_mode_is_for_evaluation(tmp_path: Path) -> None:
+    with pytest.warns(CaptureWarning, match=r"in train mode the forward keeps 0\.calls"):
+        modelpack.save(nn.Sequential(Counting(only_training=True)), tmp_path / "a", (X,))
+    with modelpack.open(tmp_path / "a") as opened:
+        assert opened.architecture.modes == ("eval",)
+
+
+class OfSizes(nn.Module):
+    """A function of x, of which the length shall stay free."""
+
+    def __init__(self, function: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.function(x)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x[:, : int(x.shape[1] / 2)],
+        lambda x: x[:, : int(math.ceil(x.shape[1] / 4) * 2)],
+        lambda x: x[:, : int(x.shape[1])] if isinstance(int(x.shape[1]), int) else x,
+        lambda x: x / torch.tensor(x.shape[1]),
+        lambda x: x * torch.as_tensor([x.shape[1], 2]).sum(),
+        lambda x: x.abs().pow_(x.abs()).floor_divide_(x.abs() + 1),
+        lambda x: x.clone().fill_(x.sum()),
+        lambda x: torch.einsum("bld,bmd->blm", x.long(), x.long()),
+    ],
+    ids=[
+        "int-of-a-half",
+        "int-of-a-ceiling",
+        "int-of-a-size",
+        "tensor-of-a-size",
+        "as-tensor",
+        "powers-in-place",
+        "fill",
+        "integer-einsum",
+    ],
+)
+def test_sizes_stay_free(function: Callable[[torch.Tensor], torch.Tensor], tmp_path: Path) -> None:
+    longer = torch.randn(3, 9, 4)
+    assert torch.equal(reloaded(OfSizes(function), tmp_path / "a")(longer), function(longer))

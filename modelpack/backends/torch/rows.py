@@ -127,8 +127,19 @@ def overloads(operator: str, *names: str) -> tuple[torch._ops.OpOverload, ...]:
     functional = getattr(torch.ops.aten, operator)
     in_place = getattr(torch.ops.aten, f"{operator}_", None)
     wanted = names or ("default",)
-    changed = [name for name in wanted if in_place is not None and name in in_place.overloads()]
-    return (*(getattr(functional, name) for name in wanted), *(getattr(in_place, name) for name in changed))
+    found = [getattr(functional, name) for name in wanted]
+    taken = [_taken(each) for each in found]
+    # By name, or by what they take: `pow.Tensor_Tensor` and `pow_.Tensor` are one.
+    changed = [
+        getattr(in_place, name)
+        for name in (in_place.overloads() if in_place is not None else ())
+        if name in wanted or _taken(getattr(in_place, name)) in taken
+    ]
+    return (*found, *changed)
+
+
+def _taken(overload: torch._ops.OpOverload) -> list[tuple[str, str]]:
+    return [(each.name, str(each.type)) for each in overload._schema.arguments]
 
 
 def aliases(*operators: str) -> tuple[torch._ops.OpOverload, ...]:

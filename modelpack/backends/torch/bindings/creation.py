@@ -66,5 +66,11 @@ ROWS: tuple[Row, ...] = (
     ),
     OperationRow("linspace", torch.linspace, (aten.linspace.default,), makes_tensor=True),
     OperationRow("eye", _eye, (aten.eye.default, aten.eye.m), makes_tensor=True),
-    OperationRow("copy", _copy, overloads("copy"), fixed={"non_blocking": (False, True)}),
+    OperationRow(
+        "copy",
+        _copy,
+        (*overloads("copy"), *overloads("fill", "Tensor")),
+        schema={"value": "src"},
+        fixed={"non_blocking": (False, True)},
+    ),
 )

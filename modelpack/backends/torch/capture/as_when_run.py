@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import torch
 from torch import fx
+from torch.distributions import Distribution
 
 __all__ = ["as_when_run", "goes_a_compilers_way", "not_compiled"]
 
@@ -16,14 +17,17 @@ __all__ = ["as_when_run", "goes_a_compilers_way", "not_compiled"]
 def as_when_run() -> Iterator[None]:
     """Nobody but torch hears that it's exported.
 
-    That something is compiled is told, as many skip checks of values then that can't be traced.
+    That something is compiled is told, as many skip checks of values then that can't be traced. Those of distributions, which
+    don't ask, are skipped as well.
     """
-    real = torch.compiler.is_exporting
+    real, checks = torch.compiler.is_exporting, Distribution._validate_args
     torch.compiler.is_exporting = _told_to_torch_only(real)
+    Distribution._validate_args = False
     try:
         yield
     finally:
         torch.compiler.is_exporting = real
+        Distribution._validate_args = checks
 
 
 @contextmanager

@@ -25,17 +25,18 @@ import torch
 import torch.fx.experimental._config
 from torch import nn
 from torch.export import Dim, ExportedProgram
-from torch.overrides import TorchFunctionMode
 
 from modelpack.backends.torch.capture.as_when_run import as_when_run, goes_a_compilers_way, not_compiled
 from modelpack.backends.torch.capture.decisions import Decision, watching_decisions
 from modelpack.backends.torch.capture.failures import failure, told_by_export
 from modelpack.backends.torch.capture.forwards import forward_of
 from modelpack.backends.torch.capture.hooks import hooks_as_found
+from modelpack.backends.torch.capture.integers import with_free_integers
 from modelpack.backends.torch.capture.lines import lines_of_forwards
 from modelpack.backends.torch.capture.markers import SET, enter
 from modelpack.backends.torch.capture.packing import without_packing
 from modelpack.backends.torch.capture.reparametrized import without_hooks
+from modelpack.backends.torch.capture.traced_functions import traced_functions
 from modelpack.backends.torch.capture.values import Described, describe, map_tensors, opened, tensors_of
 from modelpack.backends.torch.capture.watching import AsLayer, watching
 from modelpack.errors import CaptureError
@@ -91,53 +92,6 @@ Results = Callable[[nn.Module, Any], Any]
 
 StandIn = Callable[[nn.Module], Callable[..., Any]]
 """What runs in place of a module's forward: mostly the forward itself."""
-
-
-_MAY_GIVE_ITS_ARGUMENT = frozenset(
-    {
-        "alpha_dropout",
-        "bfloat16",
-        "bool",
-        "contiguous",
-        "double",
-        "dropout",
-        "expand_as",
-        "feature_alpha_dropout",
-    }
-    | {
-        "feature_dropout",
-        "float",
-        "half",
-        "int",
-        "long",
-        "native_dropout",
-        "to",
-        "type",
-        "type_as",
-        "view_as",
-    }
-)
-
-
-class _NewTensors(TorchFunctionMode):
-    """Lets functions that may give the very tensor that they got (`dropout` in eval mode, `to` of its own dtype) give another
-    one of the same memory: torch.export takes one tensor for one value, and all that uses it for users of what came last.
-
-    `contiguous` of what is contiguous returns before anything can see it; here it's always seen, as it may depend on the mode.
-    """
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:
-        name = getattr(func, "__name__", "")
-        if name in _MAY_GIVE_ITS_ARGUMENT and args and isinstance(args[0], torch.Tensor):
-            args = (torch.ops.aten.alias.default(args[0]), *args[1:])
-            func = torch.ops.aten.contiguous.default if name == "contiguous" else func
-        return func(*args, **(kwargs or {}))
 
 
 @dataclass(slots=True)
@@ -262,12 +216,12 @@ def trace(
             model, args, kwargs, as_layer=as_layer, results=results, stand_in=stand_in, free=free, equal=equal
         )
 
-    traced = follow()
+    traced = with_free_integers(follow)
     if not goes_a_compilers_way(traced.program.graph_module):
         return traced
     try:
         with not_compiled():
-            return follow()
+            return with_free_integers(follow)
     except CaptureError:
         return traced
 
@@ -307,11 +261,11 @@ def _followed(
         _cheap_symbols(),
         as_when_run(),
         warnings.catch_warnings(),
-        _NewTensors(),
+        traced_functions(),
         watching_decisions() as decisions,
     ):
-        # Recurrent layers keep a list of their weights, which follows them through the trace and back.
-        warnings.filterwarnings("ignore", message=r"The tensor attributes? [^ ]*_flat_weights\[")
+        # What modules keep in attributes is as it was after the trace.
+        warnings.filterwarnings("ignore", message=r"The tensor attributes? ")
         try:
             program = torch.export.export(
                 _Root(model, run), tuple(inputs), dynamic_shapes=(shapes,), strict=False
@@ -334,15 +288,20 @@ def _cheap_symbols() -> Iterator[None]:
 
 @contextmanager
 def mode_of(model: nn.Module, *, training: bool) -> Iterator[None]:
-    """`model` in train or eval mode for a while; afterwards each module is in the mode in which it was, with its hooks."""
-    before = {module: module.training for module in model.modules()}
+    """`model` in train or eval mode for a while; afterwards each module has the mode, the hooks and the attributes that it had.
+
+    What a forward keeps in an attribute for the next call of this size would else decide which way a later run takes, and a
+    trace would leave its own tensors there.
+    """
+    before = {module: dict(vars(module)) for module in model.modules()}
     try:
         model.train(training)
         with hooks_as_found(model):
             yield
     finally:
-        for module, mode in before.items():
-            module.training = mode
+        for module, attributes in before.items():
+            vars(module).clear()
+            vars(module).update(attributes)
 
 
 def bind(signature: inspect.Signature, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:

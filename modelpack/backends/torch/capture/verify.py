@@ -21,7 +21,7 @@ from modelpack.backends.torch.build import build
 from modelpack.backends.torch.capture.capture import Captured
 from modelpack.backends.torch.capture.failures import failure, forward_line
 from modelpack.backends.torch.capture.free import NotFree
-from modelpack.backends.torch.capture.probing import Probe, Run, run_once, run_with_buffers
+from modelpack.backends.torch.capture.probing import Probe, Run, run_again, run_once, run_with_buffers
 from modelpack.backends.torch.capture.values import tensors_of
 from modelpack.checker import check
 from modelpack.errors import CaptureError, CaptureWarning
@@ -30,6 +30,9 @@ from modelpack.reader import read
 from modelpack.writer import write
 
 __all__ = ["Tolerance", "Verified", "verify"]
+
+
+_ELSE = "then gives something else"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,7 @@ def verify(
     beside = _Beside(captured, model, allowed)
     example = Run("the example inputs", args, dict(kwargs), *beside.run_original(args, dict(kwargs)))
     beside.compare(example)
+    beside.refuse_memory(example)
     _at_other_sizes(beside, Probe(model, captured.architecture, args, dict(kwargs)))
     architecture = captured.architecture
     if "train" in architecture.modes:
@@ -161,6 +165,27 @@ class _Beside:
                     "MP616", f"the run leaves something else in the buffer {name} for {told}: {why}"
                 )
 
+    def refuse_memory(self, example: Run) -> None:
+        """Raises CaptureError (MP607) where the original's next call gives something else."""
+        kept = self._remembered(example.args, example.kwargs, example.outputs, training=False)
+        if kept is not None:
+            path, name = kept
+            hint = "make it a buffer (register_buffer), or an input and an output"
+            raise failure(
+                "MP607", f"its forward keeps {name} for the next call, which {_ELSE}", path, hint=hint
+            )
+
+    def _remembered(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: list[torch.Tensor], *, training: bool
+    ) -> tuple[str, str] | None:
+        """The module and its attribute by which the original's second call differs from its first."""
+        again = run_again(self._model, args, kwargs, training=training)
+        if again is None:
+            return None
+        path, name, others = again
+        equal = len(others) == len(outputs) and not any(map(self._unequal, outputs, others))
+        return None if equal else (path, name)
+
     def _remaining(self, buffers: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """What a run left in the buffers, without those that aren't saved and got another shape: what they keep for the next call
         of this size, the captured network makes each time."""
@@ -176,6 +201,11 @@ class _Beside:
             expected = self._trained(self._model, args, kwargs)
         except Exception as error:  # anything that the user's forward may raise
             return f"in train mode the model itself raises {type(error).__name__} on the example inputs"
+        outputs = [each for name, each in expected.items() if name.startswith("output ") and each is not None]
+        kept = self._remembered(args, kwargs, outputs, training=True)
+        if kept is not None:
+            where = ".".join(filter(None, kept))
+            return f"in train mode the forward keeps {where} for the next call, which {_ELSE}"
         actual = self._trained(self._built, args, kwargs)
         for name, first in expected.items():
             second = actual.get(name)

@@ -1,0 +1,88 @@
+"""What torch's functions do while a model is traced, where what they do otherwise loses something."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+__all__ = ["traced_functions"]
+
+_MAY_GIVE_ITS_ARGUMENT = frozenset(
+    {
+        "alpha_dropout",
+        "bfloat16",
+        "bool",
+        "contiguous",
+        "double",
+        "dropout",
+        "expand_as",
+        "feature_alpha_dropout",
+        "feature_dropout",
+        "float",
+        "half",
+        "int",
+        "long",
+        "native_dropout",
+        "to",
+        "type",
+        "type_as",
+        "view_as",
+    }
+)
+
+
+@contextmanager
+def traced_functions() -> Iterator[None]:
+    """For as long as a model is traced."""
+    real = torch.as_tensor
+    torch.as_tensor = _as_tensor(real)
+    try:
+        with _Functions():
+            yield
+    finally:
+        torch.as_tensor = real
+
+
+class _Functions(TorchFunctionMode):
+    """Lets functions that may give the very tensor that they got (`dropout` in eval mode, `to` of its own dtype) give another
+    one of the same memory: torch.export takes one tensor for one value, and all that uses it for users of what came last.
+
+    `contiguous` of what is contiguous returns before anything can see it; here it's always seen, as it may depend on the mode.
+    """
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        name, kwargs = getattr(func, "__name__", ""), kwargs or {}
+        if name in _MAY_GIVE_ITS_ARGUMENT and args and isinstance(args[0], torch.Tensor):
+            args = (torch.ops.aten.alias.default(args[0]), *args[1:])
+            func = torch.ops.aten.contiguous.default if name == "contiguous" else func
+        elif name == "detach_" and args[0]._is_view():
+            # torch.tensor of a size is `to` and `detach_`: of what `to` gives here, a view of its argument.
+            func = torch.detach
+        return func(*args, **kwargs)
+
+
+def _as_tensor(real: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
+    """`as_tensor`, which `torch.tensor` is for sizes: itself it would fix them, and no mode sees it."""
+
+    def as_tensor(data: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
+        if not _holds_a_size(data):
+            return real(data, *args, **kwargs)
+        return torch.tensor(data, **dict(zip(("dtype", "device"), args, strict=False)), **kwargs)
+
+    return as_tensor
+
+
+def _holds_a_size(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return any(map(_holds_a_size, value))
+    return isinstance(value, torch.SymInt | torch.SymFloat)
