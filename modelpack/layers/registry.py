@@ -41,6 +41,11 @@ class Registry(Mapping[str, "LayerType"]):
     def __len__(self) -> int:
         return len(self._families)
 
+    def import_all(self) -> None:
+        """Import every family, for who will need many of them and has the time now."""
+        for family in dict.fromkeys(self._families.values()):
+            import_module(f"modelpack.layers.{family}")
+
     def declared(self) -> Mapping[str, LayerType]:
         """The types of the families that are imported by now, whatever `members` says, each family's together."""
         kinds = sorted(self._declared.values(), key=lambda kind: kind.cls.__module__)

@@ -66,6 +66,7 @@ from modelpack.backends.torch.bindings import (
     vision,
 )
 from modelpack.backends.torch.rows import Row
+from modelpack.layers import BUILTIN
 
 __all__ = ["ROWS"]
 
@@ -132,6 +133,9 @@ _FAMILIES = (
     shuffling,
     sequences,
 )
+
+# Beside torch this takes no time that anyone notices; in the first load of a small network it would.
+BUILTIN.import_all()
 
 ROWS: dict[str, Row] = {row.type: row for family in _FAMILIES for row in family.ROWS}
 """Type -> row. The contract test names every registry type that is missing here."""
