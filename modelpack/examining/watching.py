@@ -1,37 +1,103 @@
-"""Targets -> whether any changed: `check --watch` looks at what the file system tells, again and again."""
+"""Targets -> whether any changed: `check --watch` looks at what the file system tells, again and again.
+
+What a target imports counts as well, and what that imports in turn. Texts are read for it, each once while it stays as it is.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 
-from modelpack.examining.targets import Target
+from modelpack.errors import ModelpackError
+from modelpack.examining.targets import Kind, Target
+from modelpack.files import ARCHITECTURE, read_architecture
+from modelpack.take_reader import MOST_IMPORTS
 
 __all__ = ["State", "state_of"]
 
-State = dict[str, tuple[int, int, int]]
-"""Path -> size, time of change, number of the file; without those that don't exist."""
+Stamp = tuple[int, int, int]
+"""Size, time of change, number of the file."""
+
+State = dict[str, Stamp]
+"""Path -> what tells that it is the same; without those that don't exist."""
 
 
 def state_of(targets: Iterable[Target], beside: Iterable[Path] = ()) -> State:
-    """How `targets`, and the files `beside` them that count (settings, baseline), are now: equal while nothing changes."""
+    """How `targets`, what they import, and the files `beside` them that count (settings, baseline), are now: equal while nothing
+    changes.
+    """
     found: State = {}
-    for path in _paths(targets, beside):
-        try:
-            status = os.stat(path)
-        except OSError:
-            continue
-        found[path] = (status.st_size, status.st_mtime_ns, status.st_ino)
+    for path in map(str, beside):
+        _note(found, path)
+    for target in targets:
+        _note_all(found, target)
     return found
 
 
-def _paths(targets: Iterable[Target], beside: Iterable[Path]) -> Iterator[str]:
-    yield from map(str, beside)
-    for target in targets:
-        yield target.path
-        if os.path.isdir(target.path):
-            try:
-                yield from (os.path.join(target.path, name) for name in os.listdir(target.path))
-            except OSError:
-                continue
+def _note_all(found: State, target: Target) -> None:
+    """Note the target and what it imports."""
+    seen: set[str] = set()
+    waiting = [target]
+    while waiting and len(seen) <= MOST_IMPORTS:
+        each = waiting.pop()
+        if each.path in seen:
+            continue
+        seen.add(each.path)
+        for path in _files(each.path):
+            _note(found, path)
+        waiting += _imported(each, found)
+
+
+def _note(found: State, path: str) -> None:
+    if path in found:
+        return
+    try:
+        status = os.stat(path)
+    except OSError:
+        return
+    found[path] = (status.st_size, status.st_mtime_ns, status.st_ino)
+
+
+def _files(path: str) -> Iterator[str]:
+    yield path
+    if os.path.isdir(path):
+        try:
+            yield from (os.path.join(path, name) for name in os.listdir(path))
+        except OSError:
+            return
+
+
+def _imported(target: Target, found: State) -> list[Target]:
+    """The packs of this machine that a target imports; of a lock the architecture that it stands beside."""
+    path = target.path
+    if target.kind is Kind.LOCK:
+        start = os.path.splitext(path)[0]
+        return [Target(start + suffix, Kind.ARCHITECTURE) for suffix in (".yaml", ".yml")]
+    if target.kind not in (Kind.ARCHITECTURE, Kind.PACK):
+        return []
+    stamp = found.get(os.path.join(path, ARCHITECTURE)) or found.get(path)
+    names = () if stamp is None else _imports(path, target.kind, stamp)
+    return [Target(os.path.join(os.path.dirname(path), name), Kind.PACK) for name in names]
+
+
+@lru_cache(10_000)
+def _imports(path: str, kind: Kind, _: Stamp) -> tuple[str, ...]:
+    """The paths of an architecture's imports, from its folder, or from that of its pack; none of what can't be read."""
+    from modelpack.pack_reader import open_pack
+    from modelpack.reader import read_draft
+
+    try:
+        if kind is Kind.ARCHITECTURE:
+            text = read_architecture(path)
+        else:
+            pack = open_pack(path)
+            text = pack.architecture
+            pack.close()
+        if b"imports" not in text:
+            return ()
+        imports = read_draft(text, path).architecture.imports.values()
+    except (ModelpackError, OSError):
+        return ()
+    return tuple(each.pack for each in imports if ":" not in each.pack and not os.path.isabs(each.pack))

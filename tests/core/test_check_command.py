@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 from typer.testing import CliRunner
@@ -516,6 +516,62 @@ def test_watching_checks_when_something_changed(here, capsys):
     status, seen = command._look(wish(), seen)
     assert status == 2
     assert command._look(wish(), seen) == (None, seen)
+
+
+IMPORTING = """\
+modelpack: 1
+name: {name}
+imports:
+  net: {{pack: {pack}}}
+inputs:
+  x: {{dtype: float32, shape: [batch, 20]}}
+layers:
+  body: {{use: net}}
+"""
+
+
+def test_watching_follows_what_is_imported(here, capsys):
+    (here / "net.yaml").write_text(IMPORTING.format(name="net", pack="packs/outer"))
+    status, seen = command._look(wish(), None)
+    assert status == 1  # there is no such pack yet
+    for name in ("outer", "inner"):
+        (here / "packs" / name).mkdir(parents=True)
+    (here / "packs" / "inner" / "architecture.yaml").write_text(SOUND)
+    (here / "packs" / "outer" / "architecture.yaml").write_text(IMPORTING.format(name="outer", pack="inner"))
+    status, seen = command._look(wish(), seen)
+    assert status == 1  # the inner one isn't pinned
+    assert command._look(wish(), seen) == (None, seen)
+    (here / "packs" / "inner" / "architecture.yaml").write_text(WRONG)
+    status, seen = command._look(wish(), seen)
+    assert status == 1
+    (here / "packs" / "outer" / "architecture.yaml").write_text(SOUND)
+    status, seen = command._look(wish(), seen)
+    assert status == 0
+    # What nobody imports any more isn't looked at.
+    (here / "packs" / "inner" / "architecture.yaml").write_text(SOUND)
+    assert command._look(wish(), seen) == (None, seen)
+
+
+def test_watching_follows_one_file_and_packs_that_import_one_another(here, capsys):
+    (here / "net.yaml").write_text(IMPORTING.format(name="net", pack="a.modelpack"))
+    (here / "sound.yaml").write_text(SOUND)
+    assert RUN.invoke(app, ["init", "sound.yaml", "a.modelpack"]).exit_code == 0
+    status, seen = command._look(wish(), None)
+    assert status == 0
+    (here / "a.modelpack").unlink()
+    status, seen = command._look(wish(), seen)
+    assert status == 1
+    for name, other in (("a.modelpack", "b"), ("b", "a.modelpack")):
+        (here / name).mkdir()
+        (here / name / "architecture.yaml").write_text(IMPORTING.format(name="net", pack=other))
+    status, seen = command._look(wish(), seen)
+    assert status == 1
+    assert command._look(wish(), seen) == (None, seen)
+    lock = replace(wish(), paths=("net.lock",))
+    (here / "net.lock").write_text('{"imports": {}, "modelpack-lock": 1}\n')
+    status, seen = command._look(lock, None)
+    (here / "b" / "architecture.yaml").write_text(SOUND)
+    assert command._look(lock, seen)[0] is not None
 
 
 def test_watching_goes_on_after_bad_settings(here, capsys):
