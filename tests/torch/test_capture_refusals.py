@@ -78,3 +78,23 @@ def test_the_method_of_another_instance_is_not_its_own() -> None:
     model.forward = WithTwoForwards().forward_twice
     with pytest.raises(CaptureError, match="MP606"):
         capture(model, (torch.randn(2, 3),))
+
+
+@pytest.mark.parametrize("install", ["register_hook", "register_post_accumulate_grad_hook"])
+def test_a_hook_on_a_gradient_is_refused(install: str) -> None:
+    model = nn.Sequential(nn.Linear(3, 3), nn.ReLU())
+    handle = getattr(model[0].weight, install)(lambda given: None)
+    with pytest.raises(CaptureError, match=r"MP604 0\.weight"):
+        capture(model, (torch.randn(2, 3),))
+    handle.remove()
+    capture(model, (torch.randn(2, 3),))
+
+
+class TwoKeys(nn.Module):
+    def forward(self, x):
+        return {0: x + 1, "0": x * 2}
+
+
+def test_keys_that_are_one_name_are_refused() -> None:
+    with pytest.raises(CaptureError, match="MP609"):
+        capture(TwoKeys(), (torch.randn(2, 3),))

@@ -167,7 +167,9 @@ def test_a_network_that_counts_its_calls_is_refused(tmp_path: Path) -> None:
 
 
 def test_one_that_counts_in_train_mode_is_for_evaluation(tmp_path: Path) -> None:
-    with pytest.warns(CaptureWarning, match=r"in train mode the forward keeps 0\.calls"):
+    with pytest.warns(
+        CaptureWarning, match="evaluation only.*MP607 0: its forward keeps calls for the next call"
+    ):
         modelpack.save(nn.Sequential(Counting(only_training=True)), tmp_path / "a", (X,))
     with modelpack.open(tmp_path / "a") as opened:
         assert opened.architecture.modes == ("eval",)
@@ -195,6 +197,10 @@ class OfSizes(nn.Module):
         lambda x: x.abs().pow_(x.abs()).floor_divide_(x.abs() + 1),
         lambda x: x.clone().fill_(x.sum()),
         lambda x: torch.einsum("bld,bmd->blm", x.long(), x.long()),
+        lambda x: x * torch.arange(0.5, x.shape[1])[:, None],
+        lambda x: torch.arange(-1.25, x.shape[1], 2),
+        lambda x: x[:, : math.ceil(x.shape[1] * 0.75)],
+        lambda x: x.clamp(x.mean(), x.mean(1, keepdim=True)),
     ],
     ids=[
         "int-of-a-half",
@@ -205,8 +211,55 @@ class OfSizes(nn.Module):
         "powers-in-place",
         "fill",
         "integer-einsum",
+        "middles-of-pixels",
+        "steps-from-a-fraction",
+        "ceiling-of-a-product",
+        "bounds-that-are-tensors",
     ],
 )
 def test_sizes_stay_free(function: Callable[[torch.Tensor], torch.Tensor], tmp_path: Path) -> None:
     longer = torch.randn(3, 9, 4)
     assert torch.equal(reloaded(OfSizes(function), tmp_path / "a")(longer), function(longer))
+
+
+class Cut(nn.Module):
+    """Cuts an image of another memory order back to the size that it had, which may be all of it (CPUBone)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(4, 5, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.conv(x.permute(0, 3, 1, 2))
+        return nn.functional.pad(y, (0, x.shape[2] % 2, 0, x.shape[1] % 2))[..., : x.shape[1], : x.shape[2]].sin()
+
+
+def test_the_gradient_through_a_slice_of_everything_has_the_same_bits(tmp_path: Path) -> None:
+    model, x = Cut(), torch.randn(6, 33, 35, 4)
+    modelpack.save(model, tmp_path / "a", (x,))
+    loaded = modelpack.load(tmp_path / "a", train=True)
+    for network in (model, loaded):
+        network(x[:, :32, :34]).square().sum().backward()
+    assert torch.equal(loaded.conv.bias.grad, model.conv.bias.grad)
+
+
+class Bounded(nn.Module):
+    """Keeps its input between buffers, as a quantised layer does (Gemma's vision tower)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("least", torch.tensor(0.0))
+        self.scale = nn.Parameter(torch.ones(4))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return (x * self.scale).clamp_min(self.least)
+
+
+def test_a_bound_that_is_a_tensor_takes_no_share_of_the_gradient(tmp_path: Path) -> None:
+    """`maximum` gives half to each of two that are equal; where the bound is reached, clamp gives all to its input."""
+    model, x = Bounded(), torch.zeros(2, 5, 4)
+    modelpack.save(model, tmp_path / "a", (X,))
+    loaded = modelpack.load(tmp_path / "a")
+    for network in (model, loaded):
+        network(x + 0).sum().backward()
+    assert torch.equal(loaded.scale.grad, model.scale.grad)

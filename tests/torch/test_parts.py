@@ -42,3 +42,14 @@ def test_parts_are_put_back_in_their_order(tmp_path: Path) -> None:
 def test_a_view_from_before_the_write_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CaptureError, match="MP607"):
         modelpack.save(OldView(), tmp_path / "a", (torch.randn(2, 3, 6, 5),))
+
+
+class PartOfInput(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x[:, 0] = 0
+        return x.sum(1)
+
+
+def test_a_part_of_what_the_caller_has_is_not_put_back(tmp_path: Path) -> None:
+    with pytest.raises(CaptureError, match=r"MP607 aten\.fill_\.Scalar changes a part of an input"):
+        modelpack.save(PartOfInput(), tmp_path / "a", (torch.randn(2, 3),))

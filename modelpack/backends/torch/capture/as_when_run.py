@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import fx
 from torch.distributions import Distribution
+from torch.utils.checkpoint import CheckpointFunction
 
-__all__ = ["as_when_run", "goes_a_compilers_way", "not_compiled"]
+__all__ = ["as_when_run", "goes_a_compilers_way", "not_compiled", "nothing_run_again"]
 
 
 @contextmanager
@@ -39,6 +41,27 @@ def not_compiled() -> Iterator[None]:
         yield
     finally:
         torch.compiler.is_compiling = real
+
+
+@contextmanager
+def nothing_run_again() -> Iterator[None]:
+    """What torch.utils.checkpoint (reentrant) computes once more for its gradients keeps its values instead: the same gradients,
+    in a graph that can be followed, and asked for those of single tensors."""
+
+    def apply(function: Callable[..., Any], _preserve: bool, *args: Any) -> Any:
+        # Nothing is trained in it unless one of its inputs is.
+        trained = any(isinstance(each, torch.Tensor) and each.requires_grad for each in args)
+        with torch.set_grad_enabled(torch.is_grad_enabled() and trained):
+            return function(*args)
+
+    if "apply" in vars(CheckpointFunction):  # a run within another
+        yield
+        return
+    CheckpointFunction.apply = apply
+    try:
+        yield
+    finally:
+        del CheckpointFunction.apply
 
 
 def _told_to_torch_only(real: Callable[[], bool]) -> Callable[[], bool]:

@@ -17,14 +17,15 @@ from modelpack.backends.torch.capture.failures import failing, failure, forward_
 from modelpack.backends.torch.capture.free import Dynamic, Wishes, free_names, named_marks
 from modelpack.backends.torch.capture.layers import as_layer, ports_of_result
 from modelpack.backends.torch.capture.modes import Difference, OneMode, join
-from modelpack.backends.torch.capture.probing import run_once
+from modelpack.backends.torch.capture.probing import run_on, run_once
+from modelpack.backends.torch.capture.python_state import refuse_dependence_on_calls
 from modelpack.backends.torch.capture.regions import program_of
 from modelpack.backends.torch.capture.requirements import required
 from modelpack.backends.torch.capture.stand_ins import stand_in
 from modelpack.backends.torch.capture.state import State, refuse_what_is_hidden, state_of
 from modelpack.backends.torch.capture.tracing import Trace, arguments_of, mode_of, trace
 from modelpack.backends.torch.capture.tried import Axis, Tried, try_sizes
-from modelpack.backends.torch.capture.values import Constant, Described, Opaque, tensors_of
+from modelpack.backends.torch.capture.values import Constant, Described, Opaque, map_tensors, tensors_of
 from modelpack.canonical import canonical
 from modelpack.comparison import Comparison
 from modelpack.errors import CaptureError, CaptureWarning
@@ -164,11 +165,17 @@ class _Run:
             self._refuse_stubborn_modules(training)
             self._refuse_failing_inputs(training)
             traced, wishes = self._traced()
+            if traced.changes_attributes:
+                refuse_dependence_on_calls(self.model, lambda: self._outputs(training))
         program = program_of(traced)
         free = free_names(program, wishes)
         return _InMode(
             Emitter(program, self.state, free), self.name, required(traced.decisions, free, program)
         )
+
+    def _outputs(self, training: bool) -> list[torch.Tensor]:
+        args, kwargs = map_tensors(lambda tensor: tensor.detach().clone(), (self.args, self.kwargs))
+        return run_on(self.model, args, kwargs, {}, training=training)[0]
 
     def _refuse_stubborn_modules(self, training: bool) -> None:
         for path, module in self.model.named_modules():

@@ -36,8 +36,11 @@ class Mutations:
         self._changes: dict[fx.Node, list[fx.Node]] = {}
         self._buffers: dict[fx.Node, fx.Node] = {}
         """change -> the buffer that it changes"""
+        given = program.root.enter.args[0]
         self._outliving = {
-            storage: node for node in program.lifted if (storage := _storage(node)) is not None
+            storage: node
+            for node in (*(given if isinstance(given, list | tuple) else ()), *program.lifted)
+            if isinstance(node, fx.Node) and (storage := _storage(node)) is not None
         }
         nodes = list(own_nodes(program.root, is_opaque))
         for node in nodes:
@@ -108,7 +111,7 @@ class Mutations:
         self._changes.setdefault(base, []).append(node)
 
     def _owner(self, node: fx.Node) -> fx.Node | None:
-        """The parameter, buffer or constant in whose memory `node` lies."""
+        """The input, parameter, buffer or constant in whose memory `node` lies."""
         storage = _storage(node)
         return self._outliving.get(storage) if storage is not None else None
 

@@ -62,7 +62,8 @@ def _put_back(write: fx.Node, functional: torch._ops.OpOverload, graph: fx.Graph
 
 
 def _is_seen_otherwise(write: fx.Node, base: fx.Node, order: dict[fx.Node, int]) -> bool:
-    """Whether another name of the same memory, or a part that was taken before, is used after the write."""
+    """Whether another name of the same memory, or a part that was taken before, is used after the write; who gave an input has
+    it still."""
     storage = _storage(base)
     if storage is None:
         return True
@@ -71,7 +72,9 @@ def _is_seen_otherwise(write: fx.Node, base: fx.Node, order: dict[fx.Node, int])
         for node in order
         if _storage(node) == storage and order[node] < order[write] and node is not base
     ]
-    return any(order[user] > order[write] for node in names for user in node.users)
+    return any(
+        node.op == "placeholder" or order[user] > order[write] for node in names for user in node.users
+    )
 
 
 def _storage(node: fx.Node) -> int | None:

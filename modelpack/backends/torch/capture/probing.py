@@ -19,7 +19,7 @@ from modelpack.backends.torch.capture.values import map_tensors, opened, tensors
 from modelpack.backends.torch.seed import seeded
 from modelpack.dims import Expr, evaluate, symbols
 
-__all__ = ["Probe", "Run", "grown", "run_again", "run_once", "run_with_buffers"]
+__all__ = ["Probe", "Run", "grown", "run_on", "run_once", "run_with_buffers"]
 
 
 def run_once(
@@ -33,32 +33,26 @@ def run_with_buffers(
     module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], *, training: bool
 ) -> tuple[list[torch.Tensor], dict[str, torch.Tensor]]:
     """The outputs from one seed, on inputs and buffers of its own, and what the buffers are afterwards."""
-    with mode_of(module, training=training), torch.set_grad_enabled(training):
-        return _run(module, args, kwargs)
-
-
-def run_again(
-    module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], *, training: bool
-) -> tuple[str, str, list[torch.Tensor]] | None:
-    """The outputs of the second of two calls, where the first set an attribute: by its module's path, and its name."""
-    with mode_of(module, training=training), torch.set_grad_enabled(training):
-        before = {path: dict(vars(each)) for path, each in module.named_modules()}
-        _run(module, args, kwargs)
-        for path, each in module.named_modules():
-            for name, value in vars(each).items():
-                if value is not before[path].get(name):
-                    return path, name, _run(module, args, kwargs)[0]
-    return None
-
-
-def _run(
-    module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[list[torch.Tensor], dict[str, torch.Tensor]]:
     args, kwargs = map_tensors(lambda tensor: tensor.detach().clone(), (args, kwargs))
-    buffers = {name: each.clone() for name, each in module.named_buffers()}
-    with seeded():
-        outputs = tensors_of(opened(functional_call(module, buffers, args, kwargs)))
-    return outputs, buffers
+    with mode_of(module, training=training):
+        return run_on(module, args, kwargs, {}, training=training)
+
+
+def run_on(
+    module: nn.Module,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    parameters: Mapping[str, torch.Tensor],
+    *,
+    training: bool,
+) -> tuple[list[torch.Tensor], dict[str, torch.Tensor]]:
+    """The same on these very inputs, with `parameters` in place of those of their names, in the mode that the module is in."""
+    names = [name for name, _ in module.named_buffers()]
+    # What the forward sets anew is put into it.
+    tensors = {**parameters, **{name: each.clone() for name, each in module.named_buffers()}}
+    with seeded(), torch.set_grad_enabled(training):
+        outputs = tensors_of(opened(functional_call(module, tensors, args, kwargs)))
+    return outputs, {name: tensors[name] for name in names}
 
 
 @dataclass(frozen=True, slots=True)

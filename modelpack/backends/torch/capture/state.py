@@ -145,6 +145,14 @@ def refuse_what_is_hidden(model: nn.Module) -> None:
                     path,
                     hint="remove it (handle.remove()), or do in forward what it does",
                 )
+        for name, parameter in module._parameters.items():
+            if parameter is not None and _is_hooked(parameter):
+                raise failure(
+                    "MP604",
+                    "has a hook on its gradient, which a pack can't hold",
+                    f"{path}.{name}" if path else name,
+                    hint="remove it (handle.remove()), and change gradients where you train",
+                )
         if is_replaced(module):
             hint = "save the module as it was before (of torch.compile: model._orig_mod)"
             raise failure("MP606", "its forward was replaced on the instance", path, hint=hint)
@@ -155,6 +163,10 @@ def refuse_what_is_hidden(model: nn.Module) -> None:
                 path,
                 hint="call model.eval() or model.train() before saving",
             )
+
+
+def _is_hooked(parameter: nn.Parameter) -> bool:
+    return bool(parameter._backward_hooks or getattr(parameter, "_post_accumulate_grad_hooks", None))
 
 
 def _mode(module: nn.Module) -> str:

@@ -26,15 +26,21 @@ import torch.fx.experimental._config
 from torch import nn
 from torch.export import Dim, ExportedProgram
 
-from modelpack.backends.torch.capture.as_when_run import as_when_run, goes_a_compilers_way, not_compiled
+from modelpack.backends.torch.capture.as_when_run import (
+    as_when_run,
+    goes_a_compilers_way,
+    not_compiled,
+    nothing_run_again,
+)
 from modelpack.backends.torch.capture.decisions import Decision, watching_decisions
-from modelpack.backends.torch.capture.failures import failure, told_by_export
+from modelpack.backends.torch.capture.failures import failure, forward_line, told_by_export
 from modelpack.backends.torch.capture.forwards import forward_of
 from modelpack.backends.torch.capture.hooks import hooks_as_found
 from modelpack.backends.torch.capture.integers import with_free_integers
 from modelpack.backends.torch.capture.lines import lines_of_forwards
 from modelpack.backends.torch.capture.markers import SET, enter
 from modelpack.backends.torch.capture.packing import without_packing
+from modelpack.backends.torch.capture.python_state import Attributes, attributes_as_found, random_numbers
 from modelpack.backends.torch.capture.reparametrized import without_hooks
 from modelpack.backends.torch.capture.traced_functions import traced_functions
 from modelpack.backends.torch.capture.values import Described, describe, map_tensors, opened, tensors_of
@@ -72,6 +78,8 @@ class Trace:
     """the real tensors that it was traced with, in the order of the marks of the first call"""
     decisions: Sequence[Decision]
     """what its own code decided on sizes"""
+    changes_attributes: bool
+    """whether the run changed what the model keeps in Python"""
 
 
 def arguments_of(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Described]:
@@ -101,6 +109,7 @@ class _Recorder:
     calls: list[ModuleCall] = field(default_factory=list[ModuleCall])
     buffers: dict[int, dict[str, torch.Tensor | None]] = field(default_factory=dict[int, dict[str, Any]])
     """of each module that was called: what its attributes were before"""
+    changes_attributes: bool = False
 
     def watched(self, path: str, module: nn.Module, layer: nn.Module | None) -> Callable[..., Any]:
         """What is called in place of the forward of `module`: notes the call, and runs the layer, where it is one."""
@@ -120,7 +129,15 @@ class _Recorder:
                 bound = signature.bind(None, *args, **kwargs)
                 args, kwargs = bound.args[1:], bound.kwargs
             before = self.buffers.setdefault(id(module), dict(module._buffers))
+            drawn = random_numbers()
             result = original(*args, **kwargs)
+            if random_numbers() != drawn:
+                raise failure(
+                    "MP601",
+                    f"draws random numbers of Python or NumPy, which no graph holds ({forward_line(module)})",
+                    path,
+                    hint="draw them with torch (torch.rand), and choose by where()",
+                )
             if not path:
                 result = opened(result)
             _set_anew(path, before, module)
@@ -248,7 +265,11 @@ def _followed(
                 torch._check(given[first].shape[axis] == given[at].shape[other])
         left = iter(given)
         real_args, real_kwargs = map_tensors(lambda _: next(left), (args, dict(kwargs)))
-        return model(*real_args, **real_kwargs)
+        before = Attributes.of(model)
+        result = model(*real_args, **real_kwargs)
+        # Here, as torch.export puts them back.
+        recorder.changes_attributes |= bool(before.changed())
+        return result
 
     shapes = tuple(
         dict.fromkeys(range(each.dim()), Dim.STATIC) | free(at, each) for at, each in enumerate(inputs)
@@ -264,8 +285,8 @@ def _followed(
         traced_functions(),
         watching_decisions() as decisions,
     ):
-        # What modules keep in attributes is as it was after the trace.
-        warnings.filterwarnings("ignore", message=r"The tensor attributes? ")
+        # Such as the list of weights that recurrent layers keep. What counts is found out by calling the model again.
+        warnings.filterwarnings("ignore", message="The tensor attributes? .* assigned during export")
         try:
             program = torch.export.export(
                 _Root(model, run), tuple(inputs), dynamic_shapes=(shapes,), strict=False
@@ -275,7 +296,7 @@ def _followed(
     for call in recorder.calls:
         if not call.finished:
             raise failure("MP601", "its forward was left by an exception that the model catches", call.path)
-    return Trace(program, recorder.calls, inputs, decisions)
+    return Trace(program, recorder.calls, inputs, decisions, recorder.changes_attributes)
 
 
 @contextmanager
@@ -288,20 +309,23 @@ def _cheap_symbols() -> Iterator[None]:
 
 @contextmanager
 def mode_of(model: nn.Module, *, training: bool) -> Iterator[None]:
-    """`model` in train or eval mode for a while; afterwards each module has the mode, the hooks and the attributes that it had.
+    """`model` in train or eval mode for a while; afterwards each module has the mode, the hooks and the attributes that it had,
+    and the same parameters are trained.
 
     What a forward keeps in an attribute for the next call of this size would else decide which way a later run takes, and a
     trace would leave its own tensors there.
     """
-    before = {module: dict(vars(module)) for module in model.modules()}
+    before = {module: module.training for module in model.modules()}
+    trained = [(each, each.requires_grad) for each in model.parameters()]
     try:
-        model.train(training)
-        with hooks_as_found(model):
+        with attributes_as_found(model), hooks_as_found(model), nothing_run_again():
+            model.train(training)
             yield
     finally:
-        for module, attributes in before.items():
-            vars(module).clear()
-            vars(module).update(attributes)
+        for module, mode in before.items():
+            module.training = mode
+        for parameter, requires_grad in trained:
+            parameter.requires_grad = requires_grad
 
 
 def bind(signature: inspect.Signature, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import torch
 from torch.utils import _pytree as pytree
 
 from modelpack.architecture import Structure
+from modelpack.backends.torch.capture.failures import failure
 
 __all__ = [
     "Constant",
@@ -102,7 +103,7 @@ def opened(value: Any, around: tuple[int, ...] = ()) -> Any:
         return type(value)
     around = (*around, id(value))
     if isinstance(value, Mapping):
-        return {str(key): opened(item, around) for key, item in value.items()}
+        return {name: opened(item, around) for name, item in _by_name(value).items()}
     if isinstance(value, tuple | list):
         return tuple(opened(item, around) for item in value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -132,12 +133,20 @@ def describe(value: Any, index: Callable[[torch.Tensor], int]) -> Described:
         return Constant(value)
     if isinstance(value, Mapping):
         # Model outputs of libraries are dataclasses and mappings at once: the mapping leaves out what is None.
-        return {str(key): describe(item, index) for key, item in value.items()}
+        return {name: describe(item, index) for name, item in _by_name(value).items()}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {each.name: describe(getattr(value, each.name), index) for each in dataclasses.fields(value)}
     if isinstance(value, tuple | list):
         return tuple(describe(item, index) for item in value)
     return Opaque(f"{type(value).__module__}.{type(value).__qualname__}")
+
+
+def _by_name(mapping: Mapping[Any, Any]) -> dict[str, Any]:
+    named = {str(key): item for key, item in mapping.items()}
+    if len(named) < len(mapping):
+        hint = "give each key a name of its own"
+        raise failure("MP609", f"keys of a dictionary are one name: {list(mapping)}", hint=hint)
+    return named
 
 
 def marks(value: Described) -> Iterator[Mark]:

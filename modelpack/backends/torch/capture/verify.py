@@ -21,8 +21,9 @@ from modelpack.backends.torch.build import build
 from modelpack.backends.torch.capture.capture import Captured
 from modelpack.backends.torch.capture.failures import failure, forward_line
 from modelpack.backends.torch.capture.free import NotFree
-from modelpack.backends.torch.capture.probing import Probe, Run, run_again, run_once, run_with_buffers
-from modelpack.backends.torch.capture.values import tensors_of
+from modelpack.backends.torch.capture.probing import Probe, Run, run_on, run_once, run_with_buffers
+from modelpack.backends.torch.capture.tracing import mode_of
+from modelpack.backends.torch.capture.values import map_tensors, tensors_of
 from modelpack.checker import check
 from modelpack.errors import CaptureError, CaptureWarning
 from modelpack.network import Network
@@ -30,9 +31,6 @@ from modelpack.reader import read
 from modelpack.writer import write
 
 __all__ = ["Tolerance", "Verified", "verify"]
-
-
-_ELSE = "then gives something else"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +70,6 @@ def verify(
     beside = _Beside(captured, model, allowed)
     example = Run("the example inputs", args, dict(kwargs), *beside.run_original(args, dict(kwargs)))
     beside.compare(example)
-    beside.refuse_memory(example)
     _at_other_sizes(beside, Probe(model, captured.architecture, args, dict(kwargs)))
     architecture = captured.architecture
     if "train" in architecture.modes:
@@ -165,27 +162,6 @@ class _Beside:
                     "MP616", f"the run leaves something else in the buffer {name} for {told}: {why}"
                 )
 
-    def refuse_memory(self, example: Run) -> None:
-        """Raises CaptureError (MP607) where the original's next call gives something else."""
-        kept = self._remembered(example.args, example.kwargs, example.outputs, training=False)
-        if kept is not None:
-            path, name = kept
-            hint = "make it a buffer (register_buffer), or an input and an output"
-            raise failure(
-                "MP607", f"its forward keeps {name} for the next call, which {_ELSE}", path, hint=hint
-            )
-
-    def _remembered(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: list[torch.Tensor], *, training: bool
-    ) -> tuple[str, str] | None:
-        """The module and its attribute by which the original's second call differs from its first."""
-        again = run_again(self._model, args, kwargs, training=training)
-        if again is None:
-            return None
-        path, name, others = again
-        equal = len(others) == len(outputs) and not any(map(self._unequal, outputs, others))
-        return None if equal else (path, name)
-
     def _remaining(self, buffers: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """What a run left in the buffers, without those that aren't saved and got another shape: what they keep for the next call
         of this size, the captured network makes each time."""
@@ -197,44 +173,84 @@ class _Beside:
 
     def difference_in_training(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
         """In what a step of training differs: outputs, buffers or gradients; None if in nothing."""
+        leaves = [_leaf(each) for each in tensors_of((args, kwargs))]
         try:
-            expected = self._trained(self._model, args, kwargs)
-        except Exception as error:  # anything that the user's forward may raise
-            return f"in train mode the model itself raises {type(error).__name__} on the example inputs"
-        outputs = [each for name, each in expected.items() if name.startswith("output ") and each is not None]
-        kept = self._remembered(args, kwargs, outputs, training=True)
-        if kept is not None:
-            where = ".".join(filter(None, kept))
-            return f"in train mode the forward keeps {where} for the next call, which {_ELSE}"
-        actual = self._trained(self._built, args, kwargs)
-        for name, first in expected.items():
-            second = actual.get(name)
+            expected = self._trained(self._model, args, kwargs, leaves, {})
+        except Exception:  # there are operations without a gradient
+            leaves = [each.detach() for each in leaves]
+            try:
+                expected = self._trained(self._model, args, kwargs, leaves, {})
+            except Exception as error:  # anything that the user's forward may raise
+                return f"in train mode the model itself raises {type(error).__name__} on the example inputs"
+        told = self._apart(expected, self._trained(self._built, args, kwargs, leaves, {}))
+        if told is not None or not _says_nothing(expected):
+            return told
+        # What stands behind a gate that starts at zero would show nothing of itself.
+        moved = self._moved()
+        try:
+            expected = self._trained(self._model, args, kwargs, leaves, moved)
+        except Exception:  # it may check values
+            return None
+        told = self._apart(expected, self._trained(self._built, args, kwargs, leaves, moved))
+        return None if told is None else f"with other values in its parameters, {told}"
+
+    def _apart(
+        self, expected: Mapping[str, torch.Tensor | None], actual: Mapping[str, torch.Tensor | None]
+    ) -> str | None:
+        for name in {**expected, **actual}:
+            first, second = expected.get(name), actual.get(name)
             if (first is None) != (second is None):
                 return f"in train mode, {name} is there in one and not in the other"
-            if first is not None and second is not None:
-                why = self._unequal(first, second)
-                if why is not None:
-                    return f"in train mode, {name} differs: {why}"
+            if first is None or second is None:
+                continue
+            if first.requires_grad != second.requires_grad:
+                return f"in train mode, {name} has a gradient in one and not in the other"
+            why = self._unequal(first, second)
+            if why is not None:
+                return f"in train mode, {name} differs: {why}"
         return None
 
     def _trained(
-        self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+        self,
+        module: nn.Module,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        leaves: list[torch.Tensor],
+        moved: Mapping[str, torch.Tensor],
     ) -> dict[str, torch.Tensor | None]:
-        with torch.enable_grad():
-            outputs, buffers = run_with_buffers(module, args, kwargs, training=True)
+        """What one step gives, by what it is called, on the values of `leaves`; the gradients of those that require one too."""
+        given = iter(leaves)
+        with torch.enable_grad(), mode_of(module, training=True):
+            # Not the leaves themselves, which nothing may change in place.
+            args, kwargs = map_tensors(lambda _: next(given).clone(), (args, kwargs))
+            outputs, buffers = run_on(module, args, kwargs, moved, training=True)
             found: dict[str, torch.Tensor | None] = {f"output {at}": each for at, each in enumerate(outputs)}
             left = self._remaining(buffers)
             found |= {f"the buffer {name} afterwards": each.detach() for name, each in left.items()}
-            parameters = self._trained_parameters(module)
-            loss = [each.float().square().mean() for each in outputs if each.requires_grad]
-            if parameters and loss:
+            wanted = {
+                f"the gradient of {name}": moved.get(name, each)
+                for name, each in self._trained_parameters(module).items()
+            }
+            wanted |= {
+                f"the gradient of input {at}": each for at, each in enumerate(leaves) if each.requires_grad
+            }
+            losses = [_real(each).float().square().mean() for each in outputs if each.requires_grad]
+            if wanted and losses:
                 gradients = torch.autograd.grad(
-                    torch.stack(loss).sum(), list(parameters.values()), allow_unused=True
+                    torch.stack(losses).sum(), list(wanted.values()), allow_unused=True
                 )
-                found |= {
-                    f"the gradient of {name}": each for name, each in zip(parameters, gradients, strict=True)
-                }
+                found |= dict(zip(wanted, gradients, strict=True))
         return found
+
+    def _moved(self) -> dict[str, torch.Tensor]:
+        """Other values for the parameters that are trained."""
+        generator = torch.Generator().manual_seed(0)
+        return {
+            name: (
+                each.detach() + 0.1 * torch.randn(each.shape, generator=generator).to(each)
+            ).requires_grad_()
+            for name, each in self._trained_parameters(self._model).items()
+        }
 
     def _trained_parameters(self, module: nn.Module) -> dict[str, nn.Parameter]:
         """Those that the original trains, by its names: a tied one may be listed under another name in the other."""
@@ -276,6 +292,21 @@ class _Beside:
     ) -> None:
         with _hooked(module, into):
             run_once(module, args, kwargs, training=False)
+
+
+def _leaf(tensor: torch.Tensor) -> torch.Tensor:
+    copied = tensor.detach().clone()
+    return copied.requires_grad_(copied.is_floating_point() or copied.is_complex())
+
+
+def _real(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.abs() if tensor.is_complex() else tensor
+
+
+def _says_nothing(found: Mapping[str, torch.Tensor | None]) -> bool:
+    """Whether a gradient is 0 everywhere."""
+    gradients = (each for name, each in found.items() if name.startswith("the gradient of "))
+    return any(each is not None and each.numel() > 0 and not bool(each.any()) for each in gradients)
 
 
 def _recorded(
