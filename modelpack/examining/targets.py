@@ -15,7 +15,7 @@ from modelpack.examining.settings import MisuseError
 from modelpack.files import ARCHITECTURE, MANIFEST, is_pack_file
 from modelpack.limits import Limits
 
-__all__ = ["STDIN", "STDIN_NAME", "Kind", "Target", "find_targets", "is_pack"]
+__all__ = ["STDIN", "STDIN_NAME", "Kind", "Target", "find_targets", "is_excluded", "is_pack"]
 
 STDIN = "-"
 STDIN_NAME = "<stdin>"
@@ -78,7 +78,7 @@ def find_targets(
         else:
             targets = _recognised(path) if only_recognised and os.path.isfile(path) else _named(path)
         for target in targets:
-            if not _excluded(target.path, exclude, root):
+            if not is_excluded(target.path, exclude, root):
                 found.setdefault(os.path.normpath(target.path), target)
     return list(found.values())
 
@@ -208,7 +208,8 @@ def _begins(path: str) -> bool:
         os.close(number)
 
 
-def _excluded(path: str, patterns: Sequence[str], root: Path | None) -> bool:
+def is_excluded(path: str, patterns: Sequence[str], root: Path | None) -> bool:
+    """Whether one of `patterns` fits `path`, a directory that it lies in, or a name in it; paths count from `root`."""
     if not patterns:
         return False
     relative = Path(os.path.relpath(path, root)).as_posix()

@@ -6,11 +6,14 @@ import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from modelpack.examining.baseline import Baseline, read_baseline, without
 from modelpack.examining.document import Examined, examined_text
 from modelpack.examining.settings import MisuseError, Settings, find_settings, settled
+from modelpack.examining.targets import is_excluded
+from modelpack.findings import Report
 from modelpack.language_server.beginnings import sound_beginning
 from modelpack.language_server.documents import Document
 from modelpack.network import Network
@@ -31,6 +34,14 @@ class Checked:
     examined: Examined
 
 
+@dataclass(frozen=True, slots=True)
+class _Wishes:
+    """The user's, for the files of one folder."""
+
+    settings: Settings = field(default_factory=Settings)
+    baseline: Baseline = field(default_factory=dict[str, frozenset[str]])
+
+
 class Checks:
     """Checks documents as they change, and keeps the network of each from when it was last sound.
 
@@ -44,7 +55,7 @@ class Checks:
         self._wanted: dict[str, None] = {}
         self._last: dict[str, Checked] = {}
         self._networks: dict[str, Network] = {}
-        self._settings: dict[Path, Settings] = {}
+        self._wishes: dict[Path, _Wishes] = {}
         self._thread = ThreadPoolExecutor(1, "check")
         self._task: asyncio.Task[None] | None = None
 
@@ -56,7 +67,7 @@ class Checks:
 
     def want_all(self) -> None:
         """Check every document anew: a file has changed, perhaps one that is imported, or one with settings."""
-        self._settings.clear()
+        self._wishes.clear()
         for uri in self._documents:
             self.want(uri)
 
@@ -105,21 +116,34 @@ class Checks:
 
     def _examined(self, document: Document) -> Examined:
         """What `modelpack check` says of the document, under the settings that hold where it lies."""
-        settings = self._settings_of(document)
-        examined = examined_text(_encoded(document), document.file, settings.budgets)
-        return replace(examined, findings=settled(examined.findings, settings))
+        wishes = self._wishes_for(document)
+        settings, file = wishes.settings, document.file
+        examined = examined_text(_encoded(document), file, settings.budgets)
+        if is_excluded(file, settings.exclude, settings.root):
+            return replace(examined, findings=[])
+        findings = settled(examined.findings, settings)
+        if wishes.baseline and settings.baseline is not None:
+            findings = without(Report(file, tuple(findings)), wishes.baseline, settings.baseline).findings
+        return replace(examined, findings=list(findings))
 
-    def _settings_of(self, document: Document) -> Settings:
+    def _wishes_for(self, document: Document) -> _Wishes:
         folder = Path(document.file).parent
         if not document.uri.startswith("file:"):
-            return Settings()
-        if folder not in self._settings:
-            try:
-                self._settings[folder] = find_settings(folder)
-            except MisuseError as error:
-                logger.warning("%s", error)
-                self._settings[folder] = Settings()
-        return self._settings[folder]
+            return _Wishes()
+        if folder not in self._wishes:
+            self._wishes[folder] = _read_wishes(folder)
+        return self._wishes[folder]
+
+
+def _read_wishes(folder: Path) -> _Wishes:
+    """What can't be read counts for nothing, and is told where the server keeps its log."""
+    settings, baseline = Settings(), {}
+    try:
+        settings = find_settings(folder)
+        baseline = read_baseline(settings.baseline) if settings.baseline is not None else {}
+    except MisuseError as error:
+        logger.warning("%s", error)
+    return _Wishes(settings, baseline)
 
 
 def _beginning(checked: Checked) -> Network | None:

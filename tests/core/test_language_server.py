@@ -16,6 +16,9 @@ import pytest
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 from pygls.lsp.client import LanguageClient
+from typer.testing import CliRunner
+
+from tests.commands import app
 
 PATIENCE = 60.0
 
@@ -240,6 +243,30 @@ def test_settings_hold_in_the_editor_as_in_check(tmp_path):
         window.client.text_document_did_save(types.DidSaveTextDocumentParams(window.name))
         [problem] = await window.problems()
         assert problem.severity == types.DiagnosticSeverity.Error
+
+    drive(tmp_path, story, name="sub/net.yaml")
+
+
+def test_the_baseline_and_what_is_excluded_hold_in_the_editor_as_in_check(tmp_path, monkeypatch):
+    settings = tmp_path / "pyproject.toml"
+    settings.write_text("[tool.modelpack]\nbaseline = 'known.json'\n")
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "net.yaml").write_text(BROKEN)
+    monkeypatch.chdir(tmp_path)
+    CliRunner().invoke(app, ["check", "sub", "--write-baseline", "--no-cache"], catch_exceptions=False)
+
+    async def story(window: Editor) -> None:
+        window.open(BROKEN)
+        assert await window.problems() == []
+        window.type("layers:", "outputs: nothing\nlayers:")
+        [problem] = await window.problems()
+        assert problem.code == "MP310"
+        (tmp_path / "known.json").unlink()
+        window.client.text_document_did_save(types.DidSaveTextDocumentParams(window.name))
+        assert len(await window.problems()) == 2
+        settings.write_text("[tool.modelpack]\nexclude = ['sub']\n")
+        window.client.text_document_did_save(types.DidSaveTextDocumentParams(window.name))
+        assert await window.problems() == []
 
     drive(tmp_path, story, name="sub/net.yaml")
 
