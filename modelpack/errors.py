@@ -6,6 +6,7 @@ Codes are stable: a released code keeps its meaning for ever. `spec/errors.md` e
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -288,7 +289,8 @@ class Problem:
         which must begin no line: there are CI systems that take `::` there for a command.
         """
         lines = text.split("\n") if self.code.startswith(_OF_FRAMEWORKS) else [text]
-        return [printable(each) for each in lines]
+        first, *more = map(printable, lines)
+        return [first, *(_COMMAND.sub(r"\1\\\2", each) for each in more)]
 
     def within(self, path: str) -> Problem:
         """The same problem, told from one level further out."""
@@ -297,6 +299,8 @@ class Problem:
 
 _OF_FRAMEWORKS = ("MP6", "MP7")
 """what can't be captured, built or run"""
+_COMMAND = re.compile(r"^(\s*)(::|##\[)")
+"""What frameworks say may quote a file as well."""
 
 
 def printable(text: str) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -140,6 +141,43 @@ def test_json():
         "end_column": 14,
     }
     assert third == {"path": "c.yaml", "sound": True, "problems": []}
+
+
+SAID = Problem(
+    "MP732", "RuntimeError: no\n  ::add-mask::b\r\n\x1b[1m##[group]", None, "samples", "try\n::stop::"
+)
+"""As a framework may say it, in several lines."""
+
+
+def test_what_a_framework_says_keeps_its_lines_in_text_which_are_no_commands():
+    told = render([Report("a.modelpack", (Finding(SAID, Severity.ERROR),))], Format.TEXT, quiet=True)
+    assert told == (
+        "a.modelpack: MP732 samples: RuntimeError: no\n  \\::add-mask::b\\r\n\\x1b[1m##[group]\n"
+        "    hint: try\n\\::stop::\n"
+    )
+    assert str(SAID) == (
+        "MP732 samples: RuntimeError: no\n  \\::add-mask::b\\r\n\\x1b[1m##[group]\n    hint: try\n\\::stop::"
+    )
+    ending = replace(SAID, message="no\n##[add-mask]b", hint=None)
+    assert str(ending) == "MP732 samples: no\n\\##[add-mask]b"
+
+
+def test_what_a_framework_says_is_one_thing_in_all_other_forms():
+    reports = [Report("a.modelpack", (Finding(SAID, Severity.ERROR), Finding(SAID, Severity.NOTE)))]
+    words = "samples: RuntimeError: no\n  \\::add-mask::b\\r\n\\x1b[1m##[group]\nhint: try\n\\::stop::"
+    (document,) = json.loads(render(reports, Format.JSON))
+    assert [each["message"] for each in document["problems"]] == [SAID.message] * 2
+    (run,) = json.loads(render(reports, Format.SARIF))["runs"]
+    assert [each["message"]["text"] for each in run["results"]] == [words] * 2
+    assert [each["description"] for each in json.loads(render(reports, Format.GITLAB))] == [words] * 2
+    escaped = words.replace("\n", "%0A")
+    assert render(reports, Format.GITHUB) == "".join(
+        f"::{kind} file=a.modelpack,title=modelpack MP732::{escaped}\n" for kind in ("error", "notice")
+    )
+    failed, noted = ElementTree.fromstring(render(reports, Format.JUNIT)).iter("testcase")
+    assert failed.find("failure").get("message") == "samples: RuntimeError: no"
+    assert failed.find("failure").text == str(SAID)
+    assert noted.find("system-out").text == words
 
 
 def test_json_says_sound_where_there_is_no_error():
