@@ -25,6 +25,7 @@ __all__ = [
     "AddCDiv",
     "AddCMul",
     "Clamp",
+    "ClampTensor",
     "Div",
     "Lerp",
     "MaskedFill",
@@ -276,7 +277,7 @@ class MaskedFill(Layer):
 class Clamp(Layer):
     """Each element, but at least `min` and at most `max`.
 
-    Shapes: any, unchanged. For bounds that are tensors: `maximum` and `minimum`.
+    Shapes: any, unchanged. For bounds that are tensors: `clamp_tensor`.
     """
 
     min: object = setting(Nullable(Scalar()), "lower bound", default=None)
@@ -292,6 +293,28 @@ class Clamp(Layer):
         bounds = [each for each in (self.min, self.max) if each is not None]
         if not bounds:
             raise Mismatch("needs min, max or both", code="MP308", setting="min")
+        return of_result(elementwise(input, *bounds), NUMBERS)
+
+
+@operation(source=aten("torch.clamp"), name="clamp_tensor")
+class ClampTensor(Layer):
+    """Each element, but at least that of `min` and at most that of `max`.
+
+    Shapes: broadcast. `maximum` and `minimum` give the same, but share the gradient between equals.
+    """
+
+    examples = (
+        example("float32[batch, 3]", "float32[3]", "float32[]"),
+        example("float32[batch, 1]", None, "float64[batch, 4]"),
+        example("int64[batch, 3]", "int64[batch, 3]"),
+    )
+
+    def infer(
+        self, input: TensorSpec, min: TensorSpec | None = None, max: TensorSpec | None = None
+    ) -> TensorSpec:
+        bounds = [each for each in (min, max) if each is not None]
+        if not bounds:
+            raise Mismatch("needs min, max or both", code="MP312", port="min")
         return of_result(elementwise(input, *bounds), NUMBERS)
 
 

@@ -16,7 +16,7 @@ MEMBERS = {
         "trapezoid cumulative_trapezoid ",
     "arithmetic":
         "add sub rsub mul floor_divide remainder fmod maximum minimum fmax fmin div pow where "
-        "masked_fill clamp addcmul addcdiv lerp ",
+        "masked_fill clamp clamp_tensor addcmul addcdiv lerp ",
     "attention":
         "MultiheadAttention ",
     "cells":

@@ -47,19 +47,8 @@ ROWS: tuple[Row, ...] = (
     OperationRow("remainder", torch.remainder, overloads("remainder", *_TENSOR_OR_NUMBER)),
     OperationRow("fmod", torch.fmod, overloads("fmod", *_TENSOR_OR_NUMBER)),
     OperationRow("pow", torch.pow, overloads("pow", "Tensor_Tensor", "Tensor_Scalar", "Scalar")),
-    # The bound of clamp_min and clamp_max as a tensor is what `other` is here.
-    OperationRow(
-        "maximum",
-        torch.maximum,
-        (aten.maximum.default, aten.max.other, *overloads("clamp_min", "Tensor")),
-        schema={"min": "other"},
-    ),
-    OperationRow(
-        "minimum",
-        torch.minimum,
-        (aten.minimum.default, aten.min.other, *overloads("clamp_max", "Tensor")),
-        schema={"max": "other"},
-    ),
+    OperationRow("maximum", torch.maximum, (aten.maximum.default, aten.max.other)),
+    OperationRow("minimum", torch.minimum, (aten.minimum.default, aten.min.other)),
     OperationRow("fmax", torch.fmax, overloads("fmax")),
     OperationRow("fmin", torch.fmin, overloads("fmin")),
     OperationRow("where", _where, overloads("where", "self", "ScalarOther", "ScalarSelf", "Scalar")),
@@ -68,6 +57,13 @@ ROWS: tuple[Row, ...] = (
         "clamp",
         torch.clamp,
         (*overloads("clamp"), *overloads("clip"), *overloads("clamp_min"), *overloads("clamp_max")),
+    ),
+    OperationRow(
+        "clamp_tensor",
+        torch.clamp,
+        tuple(
+            each for name in ("clamp", "clip", "clamp_min", "clamp_max") for each in overloads(name, "Tensor")
+        ),
     ),
     OperationRow("addcmul", torch.addcmul, overloads("addcmul")),
     OperationRow("addcdiv", torch.addcdiv, overloads("addcdiv")),
