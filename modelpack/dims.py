@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from functools import lru_cache, reduce
-from math import gcd, lcm, prod
+from math import gcd, isfinite, lcm, prod
 
 from modelpack.polynomial import (
     FUNCTIONS,
@@ -42,6 +42,7 @@ __all__ = [
     "evaluate",
     "exceeds",
     "floor_div",
+    "is_exact",
     "maximum",
     "may_equal",
     "minimum",
@@ -214,6 +215,11 @@ def exceeds(left: Dim, right: Dim) -> bool:
     except TooComplex:
         return False
     return least is not None and least > 0
+
+
+def is_exact(number: float) -> bool:
+    """Whether sums and multiples of it and a size are exact in floating point (0.5, -1.25): what is counted by it can be said."""
+    return isfinite(number) and abs(number) < 2**16 and (number * 2**16).is_integer()
 
 
 def _divisors(dim: Dim) -> int:

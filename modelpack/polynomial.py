@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from modelpack.monomials import divided
+
 __all__ = [
     "FUNCTIONS",
     "LARGEST",
@@ -337,23 +339,9 @@ def _flatten_quotient(left: Expr, right: int) -> Dim:
 
 
 def _divide_exactly(left: Dim, right: Expr) -> Dim | None:
-    """The quotient where `right` is one monomial that divides every term of `left`."""
-    if left == 0:
-        return 0
-    if len(right.terms) != 1:
-        return None
-    divisor, factor = right.terms[0]
-    quotient: dict[Monomial, int] = {}
-    for monomial, coefficient in _terms(left).items():
-        rest = list(monomial)
-        for atom in divisor:
-            if atom not in rest:
-                return None
-            rest.remove(atom)
-        if coefficient % factor:
-            return None
-        quotient[tuple(rest)] = coefficient // factor
-    return _terms_to_dim(quotient)
+    """The quotient, where `right` divides `left` as polynomials."""
+    quotient = divided(_terms(left), _terms(right))
+    return None if quotient is None else _terms_to_dim(quotient)
 
 
 def _extreme(function: str, left: Dim, right: Dim) -> Dim:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from math import ceil, isfinite
+from math import ceil, floor, isfinite
 
-from modelpack.dims import Dim, Expr, ceil_div, exceeds
+from modelpack.dims import Dim, Expr, ceil_div, exceeds, is_exact
 from modelpack.dtypes import DType
 from modelpack.layers.axes import not_below_0
 from modelpack.layers.base import Layer, aten, example, operation, setting
@@ -225,6 +225,14 @@ def _steps(start: object, end: object, step: object) -> Dim:
                 f"step {step} leads away from end {end}, counted from start {start}", setting="step"
             )
         return not_below_0(ceil_div(distance, abs(step)))
+    if (
+        isinstance(start, float)
+        and isinstance(end, Expr)
+        and isinstance(step, int)
+        and step > 0
+        and is_exact(start)
+    ):
+        return not_below_0(ceil_div(end - floor(start), step))
     if isinstance(start, int | float) and isinstance(end, int | float):
         count = (end - start) / step
         if not isfinite(count) or count < 0:

@@ -63,6 +63,12 @@ def test_text_reads_back(text):
         ("((height - 1) // 2 + 1 - 1) // 2 + 1", "(height + 3) // 4"),
         ("batch * heads * 4 // heads", "4*batch"),
         ("(batch * height + batch) // batch", "height + 1"),
+        (
+            "(64 * height * (width // 16) + 320) // (height * (width // 16) + 5)",
+            "64",
+        ),  # heads of a sequence with registers
+        ("(height * height - 1) // (height + 1)", "height - 1"),
+        ("(64 * height + 321) // (height + 5)", "(64*height + 321) // (height + 5)"),
         ("(4 * batch + 2) % 4", "2"),
         ("(7 - height % 7) % 7", "(6*height) % 7"),
         ("(height % 14 + 1) % 7", "(height + 1) % 7"),

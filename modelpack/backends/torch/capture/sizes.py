@@ -22,6 +22,7 @@ from modelpack.dims import (
     ceil_div,
     exceeds,
     floor_div,
+    is_exact,
     rounded,
     symbol,
     symbols,
@@ -32,7 +33,7 @@ __all__ = ["FreeNames", "LocalSizes", "SizeError", "axis_name"]
 _FUNCTIONS = {"FloorDiv": "//", "CleanDiv": "//", "Mod": "%", "PythonMod": "%", "Max": "max", "Min": "min"}
 
 _ROUNDED = {"CeilToInt": ceil_div, "FloorToInt": floor_div, "TruncToInt": floor_div}
-"""How a quotient of sizes becomes whole (`math.ceil(height / 2)`); sizes aren't negative."""
+"""How a quotient of sizes becomes whole (`math.ceil(height / 2)`); quotients of sizes aren't negative."""
 
 
 class SizeError(ValueError):
@@ -87,8 +88,11 @@ class FreeNames:
             base, power = self.expression(expression.args[0]), int(expression.args[1])
             return base if power == 1 else base * self.expression(expression.args[0] ** (power - 1))
         quotient = _ROUNDED.get(type(expression).__name__)
-        if quotient is not None and type(expression.args[0]).__name__ == "IntTrueDiv":
-            return quotient(*(self.expression(each) for each in expression.args[0].args))
+        if quotient is not None:
+            top, bottom = self._quotient(expression.args[0])
+            if type(expression).__name__ == "TruncToInt" and expression.has(sympy.Float):
+                _refuse_below_0(expression, top)
+            return quotient(top, bottom)
         function = _FUNCTIONS.get(type(expression).__name__)
         if function is None:
             raise SizeError(f"{expression} is not integer arithmetic")
@@ -97,6 +101,35 @@ class FreeNames:
         for part in parts[1:]:
             total = _applied(function, total, part)
         return total
+
+    def _quotient(self, expression: Any) -> tuple[Dim, Dim]:
+        """A size in floating point (``(height - 0.5) / 2.0``, as `arange` counts) as two of integers."""
+        name = type(expression).__name__
+        if name == "ToFloat":
+            return self.expression(expression.args[0]), 1
+        if name == "IntTrueDiv":
+            top, bottom = map(self.expression, expression.args)
+            return top, bottom
+        if expression.is_number and is_exact(float(expression)):
+            return float(expression).as_integer_ratio()
+        if name == "FloatTrueDiv":
+            top, bottom = self._quotient(expression.args[0])
+            divisor, times = self._quotient(expression.args[1])
+            if isinstance(divisor, int) and divisor > 0:
+                return top * times, bottom * divisor
+        if expression.is_Add or expression.is_Mul:
+            top, bottom = self._quotient(expression.args[0])
+            for each in expression.args[1:]:
+                numerator, denominator = self._quotient(each)
+                top = top * denominator + numerator * bottom if expression.is_Add else top * numerator
+                bottom = bottom * denominator
+            return top, bottom
+        raise SizeError(f"{expression} is not integer arithmetic")
+
+
+def _refuse_below_0(expression: Any, top: Dim) -> None:
+    if not exceeds(top + 1, 0):
+        raise SizeError(f"{expression} is rounded towards 0, and may be below")
 
 
 def _applied(function: str, one: Dim, other: Dim) -> Dim:
