@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from modelpack.dims import Dim, may_equal, remainder
 from modelpack.dtypes import DType
 from modelpack.layers.axes import fixed_axis
@@ -14,7 +16,6 @@ from modelpack.layers.base import (
     operation,
     optional_number,
     setting,
-    size,
 )
 from modelpack.layers.convolution import Conv1d, Conv2d, Conv3d
 from modelpack.layers.kinds import Choice, Either, Integer, Integers
@@ -72,6 +73,24 @@ def exactly(x: TensorSpec, shape: tuple[Dim, ...], port: str) -> None:
         raise Mismatch(f"its {port} must have the shape {show_shape(shape)}, not {x}", port=port)
 
 
+def groups_setting() -> Any:
+    """Of a convolution whose weight is computed, one kernel for each of a batch, they may be as many as that (CondConv)."""
+    told = "into how many groups the channels are split, each convolved alone"
+    return setting(Integer(1, symbolic=True), told, default=1)
+
+
+def split_evenly(groups: Dim, name: str, channels: Dim) -> None:
+    """Refuse channels that are certainly no multiple of the groups.
+
+    Raises:
+        Mismatch: they aren't.
+    """
+    if not may_equal(remainder(channels, groups), 0):
+        raise Mismatch(
+            f"{name} {channels} is not a multiple of groups {groups}", code="MP308", setting="groups"
+        )
+
+
 def _convolution(n: int, module: type[Layer]) -> type[Layer]:
     sizes = ", ".join("9" * n)
     weight, plain = ", ".join("3" * n), ", ".join("1" * n)
@@ -93,11 +112,12 @@ def _convolution(n: int, module: type[Layer]) -> type[Layer]:
         dilation: tuple[int, ...] = setting(
             Integers(Integer(1), n), "distance of the kernel's elements", default=1
         )
-        groups: int = size("into how many groups the channels are split, each convolved alone", default=1)
+        groups: Dim = groups_setting()
 
         examples = (
             example(f"float32[batch, 4, {sizes}]", f"float32[6, 4, {weight}]", "float32[6]"),
             example(f"float32[batch, 4, {sizes}]", f"float32[6, 2, {weight}]", stride=2, padding=1, groups=2),
+            example(f"float32[1, 4*batch, {sizes}]", f"float32[6*batch, 4, {weight}]", groups="batch"),
             example(f"float32[4, {sizes}]", f"float32[2, 4, {weight}]", padding="same", dilation=2),
             example(f"float64[batch, 4, {sizes}]", f"float64[2, 4, {plain}]", "float64[2]"),
         )
@@ -110,7 +130,8 @@ def _convolution(n: int, module: type[Layer]) -> type[Layer]:
                     code="MP302",
                     port="weight",
                 )
-            out, each, *kernel = (fixed_axis(weight, at, "a kernel has a fixed size") for at in range(n + 2))
+            out, each = weight.shape[:2]
+            kernel = tuple(fixed_axis(weight, at, "a kernel has a fixed size") for at in range(2, n + 2))
             if bias is not None:
                 exactly(bias, (out,), "bias")
             if input.rank in (n + 1, n + 2) and not may_equal(input.shape[-n - 1], each * self.groups):
@@ -119,17 +140,17 @@ def _convolution(n: int, module: type[Layer]) -> type[Layer]:
                     f"but its input {input} has {input.shape[-n - 1]}",
                     port="weight",
                 )
+            split_evenly(self.groups, "out_channels", out)
             layer = module(
-                in_channels=each * self.groups,
-                out_channels=out,
-                kernel_size=tuple(kernel),
+                in_channels=1,
+                out_channels=1,
+                kernel_size=kernel,
                 stride=self.stride,
                 padding=self.padding,
                 dilation=self.dilation,
-                groups=self.groups,
                 dtype=weight.dtype,
             )
-            return result_of(layer, input)
+            return result_of(layer, input).with_axis(-n - 1, out)
 
     return Convolution
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from modelpack.dims import exceeds, may_equal
+from modelpack.dims import Dim, exceeds, may_equal
 from modelpack.layers.axes import fixed_axis
-from modelpack.layers.base import Layer, aten, example, flag, number, operation, setting, size, sizes
+from modelpack.layers.base import Layer, aten, example, flag, number, operation, setting, sizes
 from modelpack.layers.convolution import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
-from modelpack.layers.functional import exactly, result_of
+from modelpack.layers.functional import exactly, groups_setting, result_of, split_evenly
 from modelpack.layers.kinds import Integer
 from modelpack.layers.matrix import meet, one_dtype
 from modelpack.layers.rules import FLOATS, of_rank_from
@@ -41,7 +41,7 @@ def _transposed(n: int, module: type[Layer]) -> type[Layer]:
         output_padding: tuple[int, ...] = sizes(
             n, "what is added to the output at its end", default=0, minimum=0
         )
-        groups: int = size("into how many groups the channels are split, each convolved alone", default=1)
+        groups: Dim = groups_setting()
         dilation: tuple[int, ...] = sizes(n, "distance between elements of the kernel", default=1)
 
         examples = (
@@ -55,14 +55,14 @@ def _transposed(n: int, module: type[Layer]) -> type[Layer]:
                 groups=2,
             ),
             example(f"float64[4, {axes}]", f"float64[4, 2, {kernel}]", "float64[2]", dilation=2),
+            example(f"float32[1, 4*batch, {axes}]", f"float32[4*batch, 3, {kernel}]", groups="batch"),
         )
 
         def infer(self, input: TensorSpec, weight: TensorSpec, bias: TensorSpec | None = None) -> TensorSpec:
             one_dtype(input, weight, *(() if bias is None else (bias,)), allowed=FLOATS)
             _weight_of(weight, n + 2)
-            channels, out, *kernel = (
-                fixed_axis(weight, at, "a kernel has a fixed size") for at in range(n + 2)
-            )
+            channels, out = weight.shape[:2]
+            kernel = tuple(fixed_axis(weight, at, "a kernel has a fixed size") for at in range(2, n + 2))
             if bias is not None:
                 exactly(bias, (out * self.groups,), "bias")
             if input.rank in (n + 1, n + 2) and not may_equal(input.shape[-n - 1], channels):
@@ -71,14 +71,15 @@ def _transposed(n: int, module: type[Layer]) -> type[Layer]:
                     f"{input.shape[-n - 1]}",
                     port="weight",
                 )
+            split_evenly(self.groups, "in_channels", channels)
             layer = module(
-                in_channels=channels,
-                out_channels=out * self.groups,
-                kernel_size=tuple(kernel),
+                in_channels=1,
+                out_channels=1,
+                kernel_size=kernel,
                 dtype=weight.dtype,
-                **vars(self),
+                **{**vars(self), "groups": 1},
             )
-            return result_of(layer, input)
+            return result_of(layer, input).with_axis(-n - 1, out * self.groups)
 
     return Transposed
 

@@ -201,6 +201,7 @@ class OfSizes(nn.Module):
         lambda x: torch.arange(-1.25, x.shape[1], 2),
         lambda x: x[:, : math.ceil(x.shape[1] * 0.75)],
         lambda x: x.clamp(x.mean(), x.mean(1, keepdim=True)),
+        lambda x: nn.functional.conv1d(x.reshape(1, -1, 4), x[:, :, :3], groups=x.shape[0]),
     ],
     ids=[
         "int-of-a-half",
@@ -215,6 +216,7 @@ class OfSizes(nn.Module):
         "steps-from-a-fraction",
         "ceiling-of-a-product",
         "bounds-that-are-tensors",
+        "a-kernel-for-each-of-a-batch",
     ],
 )
 def test_sizes_stay_free(function: Callable[[torch.Tensor], torch.Tensor], tmp_path: Path) -> None:
