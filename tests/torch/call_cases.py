@@ -151,8 +151,8 @@ CAPTURE: dict[str, Pair] = {
 # ---------------------------------------------------------------------------------------------- building and running
 
 
-def running(text: str, *shape: int) -> Act:
-    return lambda folder: built(text)(torch.ones(shape))
+def running(text: str, *shape: int, dtype: torch.dtype = torch.float32) -> Act:
+    return lambda folder: built(text)(torch.ones(shape, dtype=dtype))
 
 
 def building(text: str, *without: str) -> Act:
@@ -185,6 +185,7 @@ PICKY = MLP.replace("inputs:", "requires: [batch % 2 == 0]\ninputs:")
 BY_MODE = MLP.replace("out_features: 2", "out_features: 2, bias: {train: true, eval: false}")
 BUILDING: dict[str, Pair] = {
     "input-of-another-shape": (running(MLP, 2, 4), running(MLP, 2, 3)),
+    "input-of-another-float": (running(MLP, 2, 3, dtype=torch.float64), running(MLP, 2, 3)),
     "sizes-not-allowed": (running(PICKY, 3, 3), running(PICKY, 4, 3)),
     "layer-called-forward": (building(MLP.replace("hidden", "forward")), building(MLP)),
     "type-that-the-backend-lacks": (building(MLP, "Linear"), building(MLP)),

@@ -205,6 +205,52 @@ def test_inputs_that_are_not_as_declared(x: object, ids: torch.Tensor, message: 
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("held", "given", "hint"),
+    [
+        (torch.float32, torch.float64, "float32"),
+        (torch.float64, torch.float32, "float64"),
+        (torch.float16, torch.float32, "float16"),
+    ],
+)
+def test_an_input_of_another_float_than_the_network_holds(
+    held: torch.dtype, given: torch.dtype, hint: str
+) -> None:
+    module = built(MLP).to(held)
+    with pytest.raises(BuildError) as caught:
+        module(torch.ones(1, 3, dtype=given))
+    [problem] = caught.value.problems
+    assert (problem.code, problem.path, problem.hint) == ("MP701", "inputs.x", f"pass it as {hint}")
+    assert f"is {str(given)[6:]}[1, 3], and the network's own tensors are {hint}: " in problem.message
+    assert isinstance(caught.value.__cause__, RuntimeError)
+    with pytest.raises(BuildError, match="MP701"):
+        module(x=torch.ones(1, 3, dtype=given))
+
+
+def test_another_float_is_fine_where_torch_takes_it() -> None:
+    x = torch.ones(1, 3, dtype=torch.float64)
+    assert built(text_of("same: {ReLU: {}}"))(x).dtype == torch.float64
+    converting = "to: {to: {dtype: float32}}\nfc: {Linear: {in_features: 3, out_features: 2}}"
+    assert built(text_of(converting))(x).dtype == torch.float32
+    with torch.autocast("cpu", torch.bfloat16):
+        assert built(MLP)(x[:, :3].bfloat16()).dtype == torch.bfloat16
+
+
+class Full(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        raise torch.OutOfMemoryError("out of memory")
+
+
+def test_what_torch_says_of_something_else_stays() -> None:
+    module = built(MLP)
+    module.hidden = nn.Linear(4, 5)
+    with pytest.raises(RuntimeError, match="shapes"):
+        module(torch.ones(1, 3))
+    module.hidden = Full()
+    with pytest.raises(torch.OutOfMemoryError):
+        module(torch.ones(1, 3).double())
+
+
 def test_nested_inputs_that_are_not_as_declared() -> None:
     module, x = built(NESTED), torch.ones(2, 3)
     for pair, more, message in (

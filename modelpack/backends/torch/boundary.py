@@ -17,7 +17,7 @@ from modelpack.errors import BuildError, Problem
 from modelpack.network import Specs
 from modelpack.tensors import TensorSpec
 
-__all__ = ["Check", "Requirement", "checks_of", "requirements_of", "run_checks"]
+__all__ = ["Check", "Requirement", "checks_of", "other_float", "requirements_of", "run_checks"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,6 +113,31 @@ def run_checks(
             _refuse_sizes(each, bound)
 
 
+def other_float(
+    checks: tuple[Check, ...], values: Sequence[Any], network: torch.nn.Module, said: str
+) -> BuildError | None:
+    """MP701 where torch, by what it `said`, could not take an input of another floating dtype than the tensors of the `network`,
+    which may have been converted, have. Before it runs nobody knows whether it can: layers may convert it, or have no tensors.
+    """
+    tensors = (*network.parameters(), *network.buffers())
+    own = {tensor.dtype for tensor in tensors if tensor.dtype.is_floating_point}
+    for check in checks if own and "type" in said else ():
+        tensor = _at(check, values)
+        if check.any_float and tensor.dtype not in own:
+            known = " and ".join(sorted(map(_dtype, own)))
+            wanted = check.dtype if check.dtype in own else min(own, key=str)
+            told = f"is {_told(tensor)}, and the network's own tensors are {known}: {said}"
+            return BuildError(_problem(check, told, f"pass it as {_dtype(wanted)}"))
+    return None
+
+
+def _at(check: Check, values: Sequence[Any]) -> Any:
+    tensor = values[check.input]
+    for step in check.path:
+        tensor = tensor[step]
+    return tensor
+
+
 def _holds(requirement: Requirement, bound: Environment) -> bool:
     try:
         # Capture takes what is decided in this file for a decision of the model: so a network that was loaded keeps it.
@@ -130,9 +155,7 @@ def _refuse_sizes(requirement: Requirement, bound: Environment) -> NoReturn:
 
 
 def _run_derived(check: Check, values: Sequence[Any], bound: Environment) -> None:
-    tensor = values[check.input]
-    for step in check.path:
-        tensor = tensor[step]
+    tensor = _at(check, values)
     for axis, text, names, function in check.sizes.derived:
         # A dimension that occurs in expressions alone has no value to compare with.
         if names <= bound.keys() and function(bound) != tensor.shape[axis]:
@@ -194,10 +217,16 @@ def _inside(value: Any, step: str | int, check: Check) -> Any:
 
 
 def _told(tensor: torch.Tensor) -> str:
-    return f"{str(tensor.dtype).removeprefix('torch.')}[{', '.join(map(str, tensor.shape))}]"
+    return f"{_dtype(tensor.dtype)}[{', '.join(map(str, tensor.shape))}]"
+
+
+def _dtype(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
 
 
 def _refuse(check: Check, message: str, hint: str | None = None) -> NoReturn:
-    raise BuildError(
-        Problem("MP701", f"declared as {check.spec}, {message}", path=f"inputs.{check.name}", hint=hint)
-    )
+    raise BuildError(_problem(check, message, hint))
+
+
+def _problem(check: Check, message: str, hint: str | None) -> Problem:
+    return Problem("MP701", f"declared as {check.spec}, {message}", path=f"inputs.{check.name}", hint=hint)

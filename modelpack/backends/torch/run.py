@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import torch
 from torch import nn
 
-from modelpack.backends.torch.boundary import Requirement, run_checks
+from modelpack.backends.torch.boundary import Requirement, other_float, run_checks
 from modelpack.backends.torch.program import DEVICE, Action, Program
 from modelpack.errors import BuildError, Problem
 
@@ -100,10 +100,7 @@ def block_class(
     switches: tuple[tuple[tuple[str, ...], tuple[dict[str, Any], dict[str, Any]]], ...],
 ) -> type[BlockModule]:
     """The class of a block's modules."""
-    # torch.compile counts its variants per code object and gives up after a few: each block must have its own.
-    code: CodeType = BlockModule.forward.__code__.replace(co_name="forward")
-    forward = FunctionType(code, BlockModule.forward.__globals__, "forward")
-    forward.__doc__ = BlockModule.forward.__doc__
+    forward = _own(BlockModule.forward, "forward")
     forward.__dict__["__signature__"] = _signature(program)
     members = {
         "__module__": __name__,
@@ -113,7 +110,34 @@ def block_class(
         "_switches": switches,
         "forward": forward,
     }
+    if any(check.any_float for check in program.checks):
+        members["__call__"] = _own(_call_network, "__call__")
     return type(program.name, (BlockModule,), members)
+
+
+def _own(function: FunctionType, name: str) -> FunctionType:
+    """The same with code of its own: torch.compile counts its variants per code object and gives up after a few."""
+    code: CodeType = function.__code__.replace(co_name=name)
+    made = FunctionType(code, function.__globals__, name)
+    made.__doc__ = function.__doc__
+    return made
+
+
+def _call_network(self: BlockModule, *args: Any, **kwargs: Any) -> Any:
+    """As any module is called; of the outermost block. Around `forward`, not in it: of what is in a `try` torch.compile takes all
+    or nothing.
+
+    Raises:
+        As `BlockModule.forward`.
+    """
+    try:
+        return nn.Module.__call__(self, *args, **kwargs)
+    except RuntimeError as error:
+        program = self._program
+        told = other_float(program.checks, _bind(program, args, kwargs), self, str(error))
+        if told is None:
+            raise
+        raise told from error
 
 
 def descend(module: nn.Module, way: tuple[str, ...]) -> nn.Module:
