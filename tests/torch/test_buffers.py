@@ -219,7 +219,7 @@ class Data(Buffers):
     [
         (SetsAPart, "changes a part of the tensor mean"),
         (OldView, "another view is used afterwards"),
-        (Parameter, "changes the tensor fc.bias"),
+        (Parameter, r"MP607 fc.bias: the forward changes .*: self.fc.bias.mul_"),
         (OldAfterwards, "uses inner.calls as it was before it was set anew"),
         (OtherShape, "sets the buffer mean to another shape"),
         (Data, "leaves something else in the buffer mean"),

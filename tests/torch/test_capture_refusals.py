@@ -98,3 +98,28 @@ class TwoKeys(nn.Module):
 def test_keys_that_are_one_name_are_refused() -> None:
     with pytest.raises(CaptureError, match="MP609"):
         capture(TwoKeys(), (torch.randn(2, 3),))
+
+
+def autocast(self, x):
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        return self.fc(x)
+
+
+@pytest.mark.parametrize(
+    ("model", "told"),
+    [
+        (
+            outer(lambda self, x: {"y": self.fc(x), "n": 3}),
+            "MP609 the network returns int as output n, not a",
+        ),
+        (nn.Sequential(nn.LazyLinear(3)), "MP614 0: has no shape yet"),
+        (nn.DataParallel(nn.Linear(4, 4)), "MP603 spreads a model over devices"),
+        (outer(lambda self, x: x * x.sum().item()), "MP613 1: mul: its other is a value of a tensor"),
+        (outer(lambda self, x: torch.vmap(self.fc)(x)), "MP602 1: calls torch[._a-z]*_add_batch_dim, which"),
+        (outer(autocast), r"MP602.*autocast.*\(refused_models.py:\d+: "),
+    ],
+    ids=["output", "lazy", "parallel", "item", "vmap", "autocast"],
+)
+def test_what_and_where(model: nn.Module, told: str) -> None:
+    with pytest.raises(CaptureError, match=told):
+        capture(model, (torch.randn(3, 4),))

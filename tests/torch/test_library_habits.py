@@ -264,3 +264,78 @@ def test_a_bound_that_is_a_tensor_takes_no_share_of_the_gradient(tmp_path: Path)
     for network in (model, loaded):
         network(x).sum().backward()
     assert torch.equal(loaded.shift.grad, model.shift.grad)
+
+
+class AnyInputs(nn.Module):
+    """A wrapper that passes on what it's given, as torch's AveragedModel does."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        return self.module(*args, **kwargs)
+
+
+class Added(nn.Module):
+    def forward(self, x: torch.Tensor, mask: torch.Tensor | None, y: torch.Tensor) -> torch.Tensor:
+        return x + 2 * y if mask is None else x * mask
+
+
+def test_inputs_that_a_wrapper_does_not_name(tmp_path: Path) -> None:
+    modelpack.save(AnyInputs(nn.Bilinear(4, 4, 3)), tmp_path / "a", (X, X))
+    loaded = modelpack.load(tmp_path / "a")
+    assert torch.equal(loaded(X, 2 * X), loaded(args_0=X, args_1=2 * X))
+
+
+@pytest.mark.parametrize("args", [(X, None, 2 * X), (X,)])
+def test_an_input_that_is_none_is_left_out(args: tuple[Any, ...], tmp_path: Path) -> None:
+    kwargs = {} if len(args) > 1 else {"mask": None, "y": 2 * X}
+    modelpack.save(Added(), tmp_path / "a", args, kwargs)
+    assert torch.equal(modelpack.load(tmp_path / "a")(x=X, y=2 * X), 5 * X)
+
+
+class ByData(nn.Module):
+    """`data`, as older code detaches, and a number that isn't one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.fc(x)
+        return torch.where(y.data > 9, float("nan"), y * y.data)
+
+
+def test_data_is_what_is_detached(tmp_path: Path) -> None:
+    found: list[Any] = []
+    model = ByData()
+    for each in (model, reloaded(model, tmp_path / "a").train()):
+        each(X).sum().backward()
+        found += [parameter.grad for name, parameter in each.named_parameters() if name == "fc.weight"]
+    assert torch.equal(*found)
+
+
+def test_gradients_may_be_sparse(tmp_path: Path) -> None:
+    model, ids = nn.Sequential(nn.Embedding(9, 4, sparse=True)), torch.tensor([[1, 2]])
+    modelpack.save(model, tmp_path / "a", (ids,))
+    loaded = modelpack.load(tmp_path / "a").train()
+    loaded(ids).sum().backward()
+    (weight,) = loaded.parameters()
+    assert weight.grad is not None
+    assert weight.grad.is_sparse
+
+
+class Causal(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.stack = nn.Transformer(4, 2, 1, 1, 8, batch_first=True)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.stack(x, x, tgt_mask=nn.Transformer.generate_square_subsequent_mask(x.shape[1]))
+
+
+@pytest.mark.filterwarnings("error::modelpack.errors.CaptureWarning")
+def test_a_causal_mask_need_not_be_looked_at(tmp_path: Path) -> None:
+    model, longer = Causal().eval(), torch.randn(3, 9, 4)
+    assert torch.equal(reloaded(model, tmp_path / "a")(longer), model(longer))

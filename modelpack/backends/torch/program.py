@@ -278,7 +278,7 @@ class _Compiler:
         if port.name in late:
             return self._computed(late[port.name])
         number, other = vars(leaf.train)[port.name], vars(leaf.eval)[port.name]
-        if step.node.frozen is True or number == other:
+        if step.node.frozen is True or repr(number) == repr(other):  # nan equals nothing
             return lambda values, environment: other
         message = f"{port.name} stands in for a tensor and can't differ between train and eval"
         raise BuildError(Problem("MP712", message, path=step.name))

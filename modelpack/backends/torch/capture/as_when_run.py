@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import fx
 from torch.distributions import Distribution
+from torch.nn.modules import transformer
 from torch.utils.checkpoint import CheckpointFunction
 
 __all__ = ["as_when_run", "goes_a_compilers_way", "not_compiled", "nothing_run_again"]
@@ -20,9 +21,11 @@ def as_when_run() -> Iterator[None]:
     """Nobody but torch hears that it's exported.
 
     That something is compiled is told, as many skip checks of values then that can't be traced. Those of distributions, which
-    don't ask, are skipped as well.
+    don't ask, are skipped as well, and whether a mask's values are those of a causal one, which is only asked to be faster.
     """
     real, checks = torch.compiler.is_exporting, Distribution._validate_args
+    detect = transformer._detect_is_causal_mask
+    transformer._detect_is_causal_mask = _is_said_to_be_causal
     torch.compiler.is_exporting = _told_to_torch_only(real)
     Distribution._validate_args = False
     try:
@@ -30,6 +33,7 @@ def as_when_run() -> Iterator[None]:
     finally:
         torch.compiler.is_exporting = real
         Distribution._validate_args = checks
+        transformer._detect_is_causal_mask = detect
 
 
 @contextmanager
@@ -62,6 +66,10 @@ def nothing_run_again() -> Iterator[None]:
         yield
     finally:
         del CheckpointFunction.apply
+
+
+def _is_said_to_be_causal(_mask: Any, is_causal: bool | None = None, _size: int | None = None) -> bool:
+    return is_causal is True
 
 
 def _told_to_torch_only(real: Callable[[], bool]) -> Callable[[], bool]:

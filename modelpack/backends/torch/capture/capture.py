@@ -13,11 +13,12 @@ from torch import nn
 
 from modelpack.architecture import Architecture
 from modelpack.backends.torch.capture.blocks import Emitter
-from modelpack.backends.torch.capture.failures import failing, failure, forward_line
+from modelpack.backends.torch.capture.failures import failure, forward_line
+from modelpack.backends.torch.capture.first_run import refuse_by_first_run
 from modelpack.backends.torch.capture.free import Dynamic, Wishes, free_names, named_marks
 from modelpack.backends.torch.capture.layers import as_layer, ports_of_result
 from modelpack.backends.torch.capture.modes import Difference, OneMode, join
-from modelpack.backends.torch.capture.probing import run_on, run_once
+from modelpack.backends.torch.capture.probing import run_on
 from modelpack.backends.torch.capture.python_state import refuse_dependence_on_calls
 from modelpack.backends.torch.capture.regions import program_of
 from modelpack.backends.torch.capture.requirements import required
@@ -64,6 +65,7 @@ def capture(
     refuse_what_is_hidden(model)
     state = state_of(model)
     given = dict(kwargs or {})
+    refuse_by_first_run(model, args, given, training=False)
     tried = try_sizes(model, args, given) if dynamic is None else Tried(frozenset(), ())
     run = _Run(
         model,
@@ -163,7 +165,8 @@ class _Run:
         """What the model does in one mode."""
         with mode_of(self.model, training=training), torch.enable_grad():
             self._refuse_stubborn_modules(training)
-            self._refuse_failing_inputs(training)
+            if training:
+                refuse_by_first_run(self.model, self.args, self.kwargs, training=True)
             traced, wishes = self._traced()
             if traced.changes_attributes:
                 refuse_dependence_on_calls(self.model, lambda: self._outputs(training))
@@ -182,13 +185,6 @@ class _Run:
             if module.training is not training:
                 mode = "train" if training else "eval"
                 raise failure("MP608", f"doesn't follow the network into {mode} mode", path)
-
-    def _refuse_failing_inputs(self, training: bool) -> None:
-        """What the network says of inputs that it doesn't take is plain; what torch.export says, in symbols, is not."""
-        try:
-            run_once(self.model, self.args, self.kwargs, training=training)
-        except Exception as error:  # anything that the user's forward may raise
-            raise failing(error, self.model, "train" if training else "eval") from error
 
     def _traced(self) -> tuple[Trace, Wishes]:
         """A run in which a batch of one is free, if that works: some steps have to know whether a size is 1."""

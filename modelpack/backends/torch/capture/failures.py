@@ -6,6 +6,7 @@ import inspect
 import os
 import re
 import sys
+import traceback
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ from modelpack.errors import CaptureError, Problem
 if TYPE_CHECKING:
     from modelpack.backends.torch.capture.tracing import ModuleCall
 
-__all__ = ["failing", "failure", "forward_line", "is_the_users", "source_line", "told_by_export"]
+__all__ = ["failing", "failure", "forward_line", "is_the_users", "line_here", "source_line", "told_by_export"]
 
 _FRAME = re.compile(r'File "([^"]+)", line (\d+), in [^\n]*\n\s*([^\n]*)')
 _NOT_THE_USERS = (f"{Path(torch.__file__).parent}{os.sep}", f"{Path(__file__).parents[3]}{os.sep}")
@@ -44,6 +45,13 @@ def source_line(trace: str | None) -> str | None:
         if is_the_users(file):
             return f"{PurePath(file).name}:{line}: {code.strip()}"
     return None
+
+
+def line_here() -> str | None:
+    """The user's line that is running."""
+    frames = reversed(traceback.extract_stack())
+    found = next((each for each in frames if is_the_users(each.filename) and each.filename[:1] != "<"), None)
+    return f"{PurePath(found.filename).name}:{found.lineno}: {found.line}" if found is not None else None
 
 
 def forward_line(module: nn.Module) -> str:

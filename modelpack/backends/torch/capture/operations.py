@@ -71,7 +71,7 @@ def operation(node: fx.Node, around: Surroundings) -> tuple[Apply, Mapping[str, 
     if row is None:
         raise failure(
             "MP602",
-            f"calls {node.target}, which is no operation of modelpack",
+            f"calls {_called(node.target)}, which is no operation of modelpack",
             around.path,
             node,
             hint="write the forward with operations listed in spec/layers.md",
@@ -96,6 +96,14 @@ def operation(node: fx.Node, around: Surroundings) -> tuple[Apply, Mapping[str, 
         elif not _is_told_otherwise(node, argument, value, row):
             raise _not_carried(node, argument.name, value, around)
     return Apply(kind, settings), inputs
+
+
+def _called(target: Any) -> str:
+    if isinstance(target, torch._ops.OpOverload):
+        return str(target)
+    return (
+        f"{getattr(target, '__module__', '')}.{getattr(target, '__name__', target)}"  # no address in memory
+    )
 
 
 def _arguments(node: fx.Node) -> list[tuple[torch.Argument, Any]]:

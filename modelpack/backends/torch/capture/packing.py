@@ -7,18 +7,16 @@ padded ones out. Whatever else is done with a packed sequence is refused.
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import PurePath
 from typing import Any
 
 import torch
 from torch import nn
 from torch.nn.utils import rnn
 
-from modelpack.backends.torch.capture.failures import failure, is_the_users
+from modelpack.backends.torch.capture.failures import failure, line_here
 from modelpack.backends.torch.capture.values import Constant, Described
 from modelpack.errors import CaptureError
 
@@ -150,10 +148,5 @@ def _padded(
 
 
 def _refusal(code: str, message: str, hint: str) -> CaptureError:
-    frames = (each for each in reversed(traceback.extract_stack()) if _is_the_users(each.filename))
-    line = next((f" ({PurePath(each.filename).name}:{each.lineno}: {each.line})" for each in frames), "")
-    return failure(code, message + line, hint=hint)
-
-
-def _is_the_users(file: str) -> bool:
-    return is_the_users(file) and not file.startswith("<")
+    line = line_here()
+    return failure(code, f"{message} ({line})" if line else message, hint=hint)

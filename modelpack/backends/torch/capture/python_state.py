@@ -22,7 +22,7 @@ from modelpack.backends.torch.capture.failures import failure, forward_line
 
 __all__ = ["Attributes", "attributes_as_found", "random_numbers", "refuse_dependence_on_calls"]
 
-_OF_TORCH = {*vars(nn.Module()), "forward", "_flat_weights"}
+_OF_TORCH = {*vars(nn.Module()), "forward"}
 _FAR = (10, 1_000, 1_000_000)
 """How many calls later a network that counts is looked at."""
 

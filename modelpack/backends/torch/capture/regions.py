@@ -15,7 +15,7 @@ import torch
 from torch import fx
 from torch.export.graph_signature import InputKind
 
-from modelpack.backends.torch.capture.failures import failure
+from modelpack.backends.torch.capture.failures import failure, source_line
 from modelpack.backends.torch.capture.lowering import lower
 from modelpack.backends.torch.capture.markers import ENTER, LEAVE
 from modelpack.backends.torch.capture.parts import replace_parts
@@ -204,14 +204,14 @@ def _open(
         raise failure("MP602", f"the control-flow operator {name} can't be carried", node=node)
     arguments: list[Any] = list(node.args)
     at = next(at for at, each in enumerate(arguments) if isinstance(each, fx.Node) and each.op == "get_attr")
+    inner = getattr(module, str(arguments[at].target))
     if name == "wrap_with_autocast" and arguments[2]:
         raise failure(
             "MP602",
             "a region under torch.autocast can't be carried: its dtypes depend on where it runs",
-            node=node,
+            node=_first_with_a_line(inner) or node,
             hint="convert with .to(dtype) in the forward, or save the model outside of autocast",
         )
-    inner = getattr(module, str(arguments[at].target))
     inputs = [each for each in inner.graph.nodes if each.op == "placeholder"]
     for placeholder, given in zip(inputs, arguments[at + 1 :], strict=True):
         same[placeholder] = given
@@ -221,6 +221,10 @@ def _open(
     if name == "wrap_with_set_grad_enabled" and not arguments[0]:
         return [_detached(each, output, flat, same) for each in results]
     return results
+
+
+def _first_with_a_line(module: fx.GraphModule) -> fx.Node | None:
+    return next((each for each in module.graph.nodes if source_line(each.meta.get("stack_trace"))), None)
 
 
 def _detached(value: Any, before: fx.Node, flat: list[fx.Node], same: Mapping[fx.Node, fx.Node]) -> Any:

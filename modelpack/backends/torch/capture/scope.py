@@ -32,11 +32,11 @@ from modelpack.backends.torch.capture.values import (
     Mark,
     Opaque,
     alone,
-    leaves,
     marks,
     referring,
     tensors_only,
     ways,
+    ways_to_leaves,
 )
 from modelpack.backends.torch.dtypes import from_torch
 from modelpack.dims import Dim
@@ -384,13 +384,12 @@ class Scope:
         return referring(kept, reference), ways(kept)
 
     def _only_tensors_and_none(self, given: Described) -> Described:
-        strange = [each for each in leaves(given) if not isinstance(each, Mark) and each != Constant(None)]
-        if strange or not list(marks(given)):
-            told = (
-                strange[0].type
-                if strange and isinstance(strange[0], Opaque)
-                else "something that isn't a tensor"
-            )
-            hint = "return tensors, in tuples, lists, dictionaries or dataclasses"
-            raise failure("MP609", f"the network returns {told}", self.path, hint=hint)
+        hint = "return tensors, in tuples, lists, dictionaries or dataclasses"
+        for way, each in ways_to_leaves(given):
+            if not isinstance(each, Mark) and each != Constant(None):
+                told = each.type if isinstance(each, Opaque) else type(each.value).__name__
+                where = f" as output {way}" if way else ""
+                raise failure("MP609", f"the network returns {told}{where}, not a tensor", hint=hint)
+        if not list(marks(given)):
+            raise failure("MP609", "the network returns nothing", hint=hint)
         return given

@@ -12,6 +12,7 @@ from typing import Any
 
 import sympy
 import torch
+from torch.fx.experimental.symbolic_shapes import free_unbacked_symbols
 
 from modelpack.dims import (
     FUNCTIONS,
@@ -68,6 +69,10 @@ class FreeNames:
             return int(size)
         if isinstance(size, torch.SymInt):
             return self.expression(size.node.expr)
+        if isinstance(size, torch.SymFloat | torch.SymBool) and free_unbacked_symbols(size):
+            raise SizeError(
+                "is a value of a tensor, which is known only when run: keep it a tensor, without item()"
+            )
         raise SizeError(f"{size} is not an integer")
 
     def expression(self, expression: Any) -> Dim:
@@ -202,16 +207,17 @@ class LocalSizes:
 
 
 def _solve(dim: Dim, name: Expr) -> tuple[Symbol | Call, Dim] | None:
-    """`dim = name`, solved for its first atom: ``h // 2 + 1 = height`` gives ``h // 2 -> height - 1``."""
+    """`dim = name`, solved for its first atom: ``h // 2 + 1 = height`` gives ``h // 2 -> height - 1``, and ``-(-h // 2) = height``
+    (half of it, rounded up) ``-h // 2 -> -height``."""
     if isinstance(dim, int):
         return None
     monomial, coefficient = dim.terms[0]
-    if coefficient != 1 or len(monomial) != 1:
+    if abs(coefficient) != 1 or len(monomial) != 1:
         return None
-    rest = Expr.__sub__(dim, _single(monomial[0]))
+    rest = Expr.__sub__(dim, coefficient * _single(monomial[0]))
     if isinstance(rest, Expr):
         return None
-    return monomial[0], name - rest
+    return monomial[0], coefficient * (name - rest)
 
 
 def _single(atom: Symbol | Call) -> Dim:

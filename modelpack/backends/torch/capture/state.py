@@ -132,6 +132,15 @@ def refuse_what_is_hidden(model: nn.Module) -> None:
             raise failure(
                 "MP603", "is a TorchScript module", path, hint="save the module that it was made from"
             )
+        if isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel):
+            hint = "save the module in it (model.module)"
+            raise failure("MP603", "spreads a model over devices, which no pack says", path, hint=hint)
+        if any(
+            is_lazy(each)
+            for each in (*module._parameters.values(), *module._buffers.values())
+            if each is not None
+        ):
+            raise failure("MP614", "has no shape yet", path, hint="run the model once before saving it")
         for kind in _HOOKS:
             carried = carried_hooks(module)  # by ids, which no hook of another kind has
             hooks = [each for key, each in getattr(module, kind).items() if key not in carried]

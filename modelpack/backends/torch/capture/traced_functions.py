@@ -68,6 +68,8 @@ class _Functions(TorchFunctionMode):
         elif name == "detach_" and args[0]._is_view():
             # torch.tensor of a size is `to` and `detach_`: of what `to` gives here, a view of its argument.
             func = torch.detach
+        elif name == "__get__" and func == torch.Tensor.data.__get__:  # pyright: ignore[reportAttributeAccessIssue]
+            func = torch.detach
         return func(*args, **kwargs)
 
 

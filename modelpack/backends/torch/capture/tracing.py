@@ -47,7 +47,7 @@ from modelpack.backends.torch.capture.values import Described, describe, map_ten
 from modelpack.backends.torch.capture.watching import AsLayer, watching
 from modelpack.errors import CaptureError
 
-__all__ = ["ModuleCall", "Trace", "arguments_of", "bind", "mode_of", "trace"]
+__all__ = ["ModuleCall", "Trace", "arguments_of", "bind", "mode_of", "trace", "without_none"]
 
 _PARTS = 60
 
@@ -90,7 +90,8 @@ def arguments_of(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, A
     positional = [describe(each, lambda tensor: found.index(id(tensor))) for each in args]
     named = {name: describe(each, lambda tensor: found.index(id(tensor))) for name, each in kwargs.items()}
     try:
-        return bind(inspect.signature(forward_of(model)), positional, named)
+        signature = inspect.signature(forward_of(model))
+        return named_singly(signature, bind(signature, positional, named))
     except TypeError as error:
         raise failure("MP609", f"the example inputs don't fit the forward: {error}") from None
 
@@ -122,7 +123,8 @@ class _Recorder:
             found, described = _found((args, kwargs))
             markers = enter(found, number)
             args, kwargs = _replaced(found, markers.given, (args, kwargs))
-            call = ModuleCall(path, module, bind(signature, described[0], described[1]), layer)
+            bound = bind(signature, described[0], described[1])
+            call = ModuleCall(path, module, bound if path else named_singly(signature, bound), layer)
             self.calls.append(call)
             if layer is not None:
                 # By position, as the layer may call its inputs otherwise.
@@ -326,6 +328,28 @@ def mode_of(model: nn.Module, *, training: bool) -> Iterator[None]:
             module.training = mode
         for parameter, requires_grad in trained:
             parameter.requires_grad = requires_grad
+
+
+def named_singly(signature: inspect.Signature, bound: Mapping[str, Described]) -> dict[str, Described]:
+    """The arguments of a network, those of ``*args`` each by a name of its own: `args_0`, `args_1`."""
+    several = {each.name for each in signature.parameters.values() if each.kind is each.VAR_POSITIONAL}
+    found: dict[str, Described] = {}
+    for name, given in bound.items():
+        if name in several and isinstance(given, tuple):
+            found |= {f"{name}_{at}": each for at, each in enumerate(given)}
+        else:
+            found[name] = given
+    return found
+
+
+def without_none(
+    model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments as a captured network takes them, which has no input where `model` is given None."""
+    if all(each is not None for each in (*args, *kwargs.values())):
+        return args, kwargs
+    bound = bind(inspect.signature(forward_of(model)), args, kwargs)
+    return (), {name: each for name, each in bound.items() if each is not None}
 
 
 def bind(signature: inspect.Signature, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:

@@ -25,7 +25,6 @@ __all__ = [
     "Opaque",
     "alone",
     "describe",
-    "leaves",
     "map_tensors",
     "marks",
     "opened",
@@ -33,6 +32,7 @@ __all__ = [
     "tensors_of",
     "tensors_only",
     "ways",
+    "ways_to_leaves",
 ]
 
 
@@ -181,13 +181,13 @@ def alone(value: Described | None) -> Described | None:
     return value
 
 
-def leaves(given: Described) -> list[Described]:
-    """What a structure holds, flat."""
-    if isinstance(given, tuple):
-        return [leaf for item in given for leaf in leaves(item)]
-    if isinstance(given, Mapping):
-        return [leaf for item in given.values() for leaf in leaves(item)]
-    return [given]
+def ways_to_leaves(given: Described, way: str = "") -> Iterator[tuple[str, Mark | Constant | Opaque]]:
+    """What a structure holds, each with the way to it: ``0.h``."""
+    if isinstance(given, Mark | Constant | Opaque):
+        yield way, given
+        return
+    for key, item in enumerate(given) if isinstance(given, tuple) else given.items():
+        yield from ways_to_leaves(item, f"{way}.{key}" if way else str(key))
 
 
 def referring(given: Described, reference: Callable[[Mark], str]) -> Structure:

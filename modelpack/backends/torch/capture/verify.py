@@ -22,7 +22,7 @@ from modelpack.backends.torch.capture.capture import Captured
 from modelpack.backends.torch.capture.failures import failure, forward_line
 from modelpack.backends.torch.capture.free import NotFree
 from modelpack.backends.torch.capture.probing import Probe, Run, run_on, run_once, run_with_buffers
-from modelpack.backends.torch.capture.tracing import mode_of
+from modelpack.backends.torch.capture.tracing import mode_of, without_none
 from modelpack.backends.torch.capture.values import map_tensors, tensors_of
 from modelpack.checker import check
 from modelpack.errors import CaptureError, CaptureWarning
@@ -145,7 +145,8 @@ class _Beside:
         """Raises CaptureError (MP616) where the captured network does something else."""
         expected, kept, told = run.outputs, run.buffers, run.told
         try:
-            actual, changed = run_with_buffers(self._built, run.args, run.kwargs, training=False)
+            given = without_none(self._model, run.args, run.kwargs)
+            actual, changed = run_with_buffers(self._built, *given, training=False)
         except Exception as error:  # whatever an operation raises on sizes that it wasn't meant for
             raise failure("MP616", f"the captured network raises {_first_line(error)} for {told}") from error
         if len(expected) != len(actual):
@@ -223,6 +224,8 @@ class _Beside:
         with torch.enable_grad(), mode_of(module, training=True):
             # Not the leaves themselves, which nothing may change in place.
             args, kwargs = map_tensors(lambda _: next(given).clone(), (args, kwargs))
+            if module is self._built:
+                args, kwargs = without_none(self._model, args, kwargs)
             outputs, buffers = run_on(module, args, kwargs, moved, training=True)
             found: dict[str, torch.Tensor | None] = {f"output {at}": each for at, each in enumerate(outputs)}
             left = self._remaining(buffers)
@@ -261,7 +264,9 @@ class _Beside:
     def _unequal(self, first: torch.Tensor, second: torch.Tensor) -> str | None:
         if first.shape != second.shape or first.dtype != second.dtype:
             return f"{_kind(second)} instead of {_kind(first)}"
-        first, second = first.detach(), second.detach()
+        if first.layout is not second.layout:
+            return f"{second.layout} instead of {first.layout}"
+        first, second = first.detach().to_dense(), second.detach().to_dense()
         if _same_bits(first, second):
             return None
         if not first.is_floating_point():
@@ -274,7 +279,8 @@ class _Beside:
 
     def _first_difference(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
         """The first module whose outputs differ."""
-        expected, actual = (_recorded(self, module, args, kwargs) for module in (self._model, self._built))
+        expected = _recorded(self, self._model, args, kwargs)
+        actual = _recorded(self, self._built, *without_none(self._model, args, kwargs))
         for path, outputs in expected.items():
             theirs = actual.get(path, [])
             if len(theirs) == len(outputs) and any(
@@ -306,7 +312,9 @@ def _real(tensor: torch.Tensor) -> torch.Tensor:
 def _says_nothing(found: Mapping[str, torch.Tensor | None]) -> bool:
     """Whether a gradient is 0 everywhere."""
     gradients = (each for name, each in found.items() if name.startswith("the gradient of "))
-    return any(each is not None and each.numel() > 0 and not bool(each.any()) for each in gradients)
+    return any(
+        each is not None and each.numel() > 0 and not bool(each.to_dense().any()) for each in gradients
+    )
 
 
 def _recorded(
