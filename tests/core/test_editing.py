@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -189,6 +190,9 @@ def test_a_drawn_network_with_another_name_is_as_sound(architecture, data):
 def test_a_drawn_document_renamed_there_and_back_is_itself(document, data):
     text = write(document)
     declared = [each for each in index(text).mentions if each.is_definition]
+    names = Counter((each.symbol.body, each.symbol.name) for each in declared)
+    # Of two that wrongly bear one name, one can be called something else, and not so again.
+    declared = [each for each in declared if names[each.symbol.body, each.symbol.name] == 1]
     if declared:
         chosen = data.draw(st.sampled_from(declared))
         try:
