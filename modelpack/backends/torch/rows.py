@@ -15,6 +15,7 @@ from torch import nn
 from modelpack.layers import Layer
 
 __all__ = [
+    "ANYTHING",
     "ModuleRow",
     "OperationRow",
     "Row",
@@ -61,6 +62,15 @@ class ModuleRow:
     """what the module returns -> its output ports, flat"""
     accepts: Callable[[nn.Module], str | None] | None = None
     """capture only: why this very module can't be carried, or None"""
+
+
+class _Anything(tuple[Any, ...]):
+    def __contains__(self, value: object) -> bool:
+        return True
+
+
+ANYTHING = _Anything()
+"""In `OperationRow.fixed`: the argument only says again what follows from the others."""
 
 
 @dataclass(frozen=True, slots=True)

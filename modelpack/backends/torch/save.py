@@ -109,7 +109,7 @@ def _proved(
             error, what = failed, "sizes"
             axes = _fewer(model, args, kwargs, fixed) if _may_lie_in_sizes(failed) else frozenset()
         else:
-            for each in told:
+            for each in (*told, *captured.told):
                 warnings.warn(each, CaptureWarning, stacklevel=3)
             return captured, verified
         first = first or error

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from modelpack.backends.torch.rows import OperationRow, Row, overloads
+from modelpack.backends.torch.rows import ANYTHING, OperationRow, Row, overloads
 
 aten = torch.ops.aten
 
@@ -33,7 +33,7 @@ ROWS: tuple[Row, ...] = (
         torch.repeat_interleave,
         (aten.repeat_interleave.self_int,),
         # How long the output is follows from the input.
-        fixed={"output_size": (None,)},
+        fixed={"output_size": ANYTHING},
     ),
     OperationRow("flip", torch.flip, overloads("flip")),
     OperationRow("roll", torch.roll, overloads("roll")),

@@ -84,4 +84,5 @@ def goes_a_compilers_way(module: fx.GraphModule) -> bool:
     where they are compiled (Mamba): when run they do something else, which doesn't round alike."""
     graphs = [each.graph for each in module.modules() if isinstance(each, fx.GraphModule)]
     targets = [node.target for graph in graphs for node in graph.nodes if node.op == "call_function"]
-    return any(str(getattr(each, "__module__", "")).startswith("torch._functorch.") for each in targets)
+    homes = ("torch._functorch.", "torch._C._functorch")
+    return any(str(getattr(each, "__module__", "")).startswith(homes) for each in targets)

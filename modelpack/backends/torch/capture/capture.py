@@ -15,6 +15,7 @@ from modelpack.architecture import Architecture
 from modelpack.backends.torch.capture.blocks import Emitter
 from modelpack.backends.torch.capture.failures import failure, forward_line
 from modelpack.backends.torch.capture.first_run import refuse_by_first_run
+from modelpack.backends.torch.capture.fixed import fixed_by_code
 from modelpack.backends.torch.capture.free import Dynamic, Wishes, free_names, named_marks
 from modelpack.backends.torch.capture.layers import as_layer, ports_of_result
 from modelpack.backends.torch.capture.modes import Difference, OneMode, join
@@ -41,6 +42,8 @@ class Captured:
 
     architecture: Architecture
     tensors: Mapping[str, torch.Tensor]
+    told: tuple[str, ...] = ()
+    """of axes that its code fixes, though it runs at other sizes of them"""
 
 
 def capture(
@@ -79,7 +82,7 @@ def capture(
     )
     evaluation = run.in_mode(training=False)
     found = _both_modes(run, evaluation)
-    return Captured(fold(found.architecture), {**state.tensors, **found.constants})
+    return Captured(fold(found.architecture), {**state.tensors, **found.constants}, evaluation.told)
 
 
 def _both_modes(run: _Run, evaluation: _InMode) -> OneMode:
@@ -132,6 +135,7 @@ class _InMode:
     _emitter: Emitter
     _name: str
     _requires: tuple[Comparison, ...]
+    told: tuple[str, ...]
     _made: OneMode | None = None
 
     @property
@@ -173,7 +177,10 @@ class _Run:
         program = program_of(traced)
         free = free_names(program, wishes)
         return _InMode(
-            Emitter(program, self.state, free), self.name, required(traced.decisions, free, program)
+            Emitter(program, self.state, free),
+            self.name,
+            required(traced.decisions, free, program),
+            fixed_by_code(program, wishes, traced),
         )
 
     def _outputs(self, training: bool) -> list[torch.Tensor]:

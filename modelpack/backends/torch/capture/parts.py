@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import fx
+from torch._C._functorch import get_unwrapped, is_functorch_wrapped_tensor
 
 __all__ = ["replace_parts"]
 
@@ -79,6 +80,9 @@ def _is_seen_otherwise(write: fx.Node, base: fx.Node, order: dict[fx.Node, int])
 
 def _storage(node: fx.Node) -> int | None:
     value = node.meta.get("val")
+    # What vmap maps over has the memory of the tensor inside.
+    while isinstance(value, torch.Tensor) and is_functorch_wrapped_tensor(value):
+        value = get_unwrapped(value)
     return value.untyped_storage()._cdata if isinstance(value, torch.Tensor) else None
 
 

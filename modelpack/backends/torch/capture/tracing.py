@@ -32,11 +32,11 @@ from modelpack.backends.torch.capture.as_when_run import (
     not_compiled,
     nothing_run_again,
 )
+from modelpack.backends.torch.capture.builtin_sizes import with_builtins_of_sizes
 from modelpack.backends.torch.capture.decisions import Decision, watching_decisions
 from modelpack.backends.torch.capture.failures import failure, forward_line, told_by_export
 from modelpack.backends.torch.capture.forwards import forward_of
 from modelpack.backends.torch.capture.hooks import hooks_as_found
-from modelpack.backends.torch.capture.integers import with_free_integers
 from modelpack.backends.torch.capture.lines import lines_of_forwards
 from modelpack.backends.torch.capture.markers import SET, enter
 from modelpack.backends.torch.capture.packing import without_packing
@@ -235,14 +235,20 @@ def trace(
             model, args, kwargs, as_layer=as_layer, results=results, stand_in=stand_in, free=free, equal=equal
         )
 
-    traced = with_free_integers(follow)
-    if not goes_a_compilers_way(traced.program.graph_module):
-        return traced
+    first: Trace | CaptureError
+    try:
+        first = with_builtins_of_sizes(follow)
+    except CaptureError as error:
+        first = error
+    if isinstance(first, Trace) and not goes_a_compilers_way(first.program.graph_module):
+        return first
     try:
         with not_compiled():
-            return with_free_integers(follow)
+            return with_builtins_of_sizes(follow)
     except CaptureError:
-        return traced
+        if isinstance(first, Trace):
+            return first
+        raise first from None
 
 
 def _followed(

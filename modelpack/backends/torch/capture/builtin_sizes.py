@@ -1,8 +1,7 @@
-"""Following a run in which the model's code calls `int(size)`: the size stays free.
+"""Following a run in which the model's code calls `int(size)` or `len(tensor)`: the size stays free.
 
-`int` has to give a number, so torch fixes the size at the example's, though most mean nothing by it but to cut off a fraction
-(`int(math.ceil(height / 8) * 8)`). Where this happens, the run is followed again, and `int` in that file leaves sizes what they
-are.
+Both have to give a number, so torch fixes the size at the example's, though most mean nothing by `int` but to cut off a fraction
+(`int(math.ceil(height / 8) * 8)`). Where this happens, the run is followed again, and in that file they give sizes as they are.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from modelpack.dims import TooComplex
 from modelpack.errors import CaptureError
 from modelpack.expressions import ExpressionError
 
-__all__ = ["with_free_integers"]
+__all__ = ["with_builtins_of_sizes"]
 
 _Traced = TypeVar("_Traced")
 
@@ -28,8 +27,8 @@ _Places = dict[int, dict[str, Any]]
 """Globals of files, by their ids."""
 
 
-def with_free_integers(follow: Callable[[], _Traced]) -> _Traced:
-    """What `follow` gives once no file that it comes through fixes a size with `int`; as it was, where that can't be followed."""
+def with_builtins_of_sizes(follow: Callable[[], _Traced]) -> _Traced:
+    """What `follow` gives once no file that it comes through fixes a size so; as it was, where that can't be followed."""
     places: _Places = {}
     best: _Traced | None = None
     while True:
@@ -49,42 +48,55 @@ def with_free_integers(follow: Callable[[], _Traced]) -> _Traced:
 
 @contextmanager
 def _noting(places: _Places) -> Iterator[None]:
-    """Note the files that meanwhile call `int` of a size."""
-    kinds: tuple[Any, Any] = (torch.SymInt, torch.SymFloat)
-    real = [kind.__int__ for kind in kinds]
+    """Note the files that meanwhile ask for the number that a size is."""
+    asked: list[tuple[Any, str]] = [
+        (torch.SymInt, "__int__"),
+        (torch.SymFloat, "__int__"),
+        (torch.Tensor, "__len__"),
+    ]
+    real = [getattr(kind, name) for kind, name in asked]
 
-    def noting(convert: Callable[[Any], int]) -> Callable[[Any], int]:
-        def converted(size: Any) -> int:
+    def noting(number: Callable[[Any], int]) -> Callable[[Any], int]:
+        def noted(value: Any) -> int:
             caller = sys._getframe(1)
-            if is_the_users(caller.f_code.co_filename):
+            if is_the_users(caller.f_code.co_filename) and _is_free(value):
                 places[id(caller.f_globals)] = caller.f_globals
-            return convert(size)
+            return number(value)
 
-        return converted
+        return noted
 
-    for kind, convert in zip(kinds, real, strict=True):
-        kind.__int__ = noting(convert)
+    for (kind, name), number in zip(asked, real, strict=True):
+        setattr(kind, name, noting(number))
     try:
         yield
     finally:
-        for kind, convert in zip(kinds, real, strict=True):
-            kind.__int__ = convert
+        for (kind, name), number in zip(asked, real, strict=True):
+            setattr(kind, name, number)
+
+
+def _is_free(value: Any) -> bool:
+    size = value.shape[0] if isinstance(value, torch.Tensor) and value.dim() else value
+    return isinstance(size, torch.SymInt | torch.SymFloat) and not size.node.expr.is_number
 
 
 @contextmanager
 def _left_free(places: _Places) -> Iterator[None]:
-    """`int` in these files leaves sizes what they are."""
-    before = {at: each.get("int") for at, each in places.items()}
+    """`int` and `len` in these files give sizes as they are."""
+    ours = {"int": _Integer, "len": _length}
+    before = {at: {name: each[name] for name in ours if name in each} for at, each in places.items()}
     try:
         for each in places.values():
-            each["int"] = _Integer
+            each.update(ours)
         yield
     finally:
         for at, each in places.items():
-            if before[at] is None:
-                del each["int"]
-            else:
-                each["int"] = before[at]
+            for name in ours:
+                del each[name]
+            each.update(before[at])
+
+
+def _length(value: Any) -> Any:
+    return value.shape[0] if isinstance(value, torch.Tensor) and value.dim() else len(value)
 
 
 class _Like(type):
