@@ -17,6 +17,7 @@ __all__ = ["Action", "actions"]
 
 _MEANT = re.compile(r"did you mean '([^']+)'\?")
 _UNKNOWN = re.compile(r"unknown [a-z A-Z0-9_]+ '([^']+)'")
+_ARGUMENT = re.compile(r"write \$([A-Za-z_]\w*): it is an argument")
 _IGNORE = re.compile(r"(#\s*modelpack: ignore\[[^\[\]]*)\]")
 _WHOLE = re.compile(r"\s*#\s*modelpack: ignore\[MP[0-9]{1,3}\]\s*$")
 _CODE = re.compile(r"MP[0-9]{1,3}")
@@ -39,12 +40,25 @@ def actions(text: Text, code: str, message: str, offset: int) -> Iterator[Action
         if word is not None and isinstance(resolve(meant[1]), str):
             edit = Edit(word.start, word.end, meant[1])
             yield Action(f"Write '{meant[1]}' instead of '{unknown[1]}'", edit, is_preferred=True)
+    argument = _ARGUMENT.search(message)
+    if argument:
+        yield from _with_dollar(text, argument[1], offset)
     if code == IDLE:
         yield Action("Remove what passes over nothing", _without(text, offset), is_preferred=True)
         return
     # A text that can't be read has no lines of which something could be passed over.
     if not code.startswith("MP1"):
         yield Action(f"Pass over {code} on this line", _ignoring(text, code, offset), is_preferred=False)
+
+
+def _with_dollar(text: Text, name: str, offset: int) -> Iterator[Action]:
+    """The first word from the problem's place on that has `name` in it, as an argument is written."""
+    bare = re.compile(rf"(?<![$\w.]){name}(?!\w)")
+    found = (way.word for way in words(outlined(text.text).root))
+    word = next((each for each in found if each.start >= offset and bare.search(each.value)), None)
+    if word is not None:
+        written = bare.sub(lambda match: f"${match[0]}", text.text[word.start : word.end])
+        yield Action(f"Write '${name}'", Edit(word.start, word.end, written), is_preferred=True)
 
 
 def _word(text: Text, name: str, offset: int) -> Word | None:

@@ -444,6 +444,22 @@ def test_a_code_that_silences_nothing_goes(before, after):
     assert edited(text, [removing.edit]) == HEAD.replace("hidden_size: 4}}", f"hidden_size: 4}}}}{after}")
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("in_features: width", "in_features: $width"),
+        ("in_features: 2 * width + widths", "in_features: 2 * $width + widths"),
+        ("in_features: 'width'", "in_features: '$width'"),
+        ("in_features: [1, width]", "in_features: [1, $width]"),
+    ],
+)
+def test_an_argument_gets_its_dollar(before, after):
+    said = "in_features must be a fixed integer\nhint: write $width: it is an argument"
+    text = f"layers:\n  fc: {{Linear: {{{before}}}}}\n"
+    writing, _ = actions(text_of(text), "MP209", said, text.index("in_features: ") + 13)
+    assert edited(text, [writing.edit]) == text.replace(before, after)
+
+
 @given(st.text("a: {}\n#", max_size=40))
 def test_tidying_is_an_edit_that_gives_the_formatted_text(text):
     from modelpack.errors import ArchitectureError
