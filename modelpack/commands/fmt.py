@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from modelpack.commands.rewriting import Wish, rewrite
+from modelpack.examining.targets import STDIN, STDIN_NAME
 
 __all__ = ["fmt"]
 
@@ -22,6 +23,7 @@ def fmt(
         bool, typer.Option("--only-recognised", help="Pass over named files that are no architectures.")
     ] = False,
     diff: Annotated[bool, typer.Option("--diff", help="Write nothing: print how they would change.")] = False,
+    stdin_filename: Annotated[str | None, typer.Option(help="What to call the text that - reads.")] = None,
 ) -> None:
     """Lay out architectures the canonical way, comments kept; what they mean stays the same. No framework is needed.
 
@@ -31,5 +33,15 @@ def fmt(
     """
     from modelpack.formatting import format_text
 
-    wish = Wish(format_text, "format", "formatted", unchanged="", check=check, diff=diff)
+    if stdin_filename is not None and STDIN not in paths:
+        raise typer.BadParameter(f"{STDIN} isn't among the paths", param_hint="--stdin-filename")
+    wish = Wish(
+        format_text,
+        "format",
+        "formatted",
+        unchanged="",
+        check=check,
+        diff=diff,
+        stdin_name=stdin_filename or STDIN_NAME,
+    )
     raise typer.Exit(rewrite(paths, wish, only_recognised=only_recognised))

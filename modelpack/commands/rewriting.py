@@ -37,6 +37,8 @@ class Wish:
     """only tell which texts would change"""
     diff: bool
     """only print how"""
+    stdin_name: str = STDIN_NAME
+    """what standard input is called"""
 
     @property
     def writes(self) -> bool:
@@ -67,7 +69,7 @@ def rewrite(paths: Sequence[str], wish: Wish, *, only_recognised: bool = False) 
 
 def _rewrite_one(file: str, wish: Wish) -> int:
     if file == STDIN:
-        before, name = sys.stdin.buffer.read(), STDIN_NAME
+        before, name = sys.stdin.buffer.read(), wish.stdin_name
     else:
         before, name = read_architecture(file), file
     after = wish.change(before, name).encode()

@@ -435,6 +435,9 @@ def test_standard_input():
     result = run("-", stdin="a: [1")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith("<stdin>:2:1: MP101")
+    result = run("--check", "-", "--stdin-filename", "nets/a.yaml", stdin=UGLY)
+    assert (result.exit_code, result.output) == (1, "would format nets/a.yaml\n")
+    assert run("a.yaml", "--stdin-filename", "a.yaml").exit_code == 2
 
 
 def test_directories_are_looked_through_but_for_packs(ugly):
