@@ -199,13 +199,19 @@ class Arange(Layer):
         example(start=1, end=8, step=2, dtype="int32"),
         example(end=1.0, step=0.25),
         example(start=4, end=-1, step=-2, dtype="float32"),
+        example(start=4, end=-3, step=-1.0, dtype="int64"),
     )
 
     def infer(self) -> TensorSpec:
         numbers = (self.start, self.end, self.step)
         whole = all(isinstance(each, int | Expr) for each in numbers)
         dtype = self.dtype or (DType.INT64 if whole else DType.FLOAT32)
-        return of_result(TensorSpec(dtype, (_steps(*numbers),)), NUMBERS)
+        return of_result(TensorSpec(dtype, (_steps(*map(_whole, numbers)),)), NUMBERS)
+
+
+def _whole(number: object) -> object:
+    """2 for 2.0, and anything else as it is."""
+    return int(number) if isinstance(number, float) and number.is_integer() else number
 
 
 def _steps(start: object, end: object, step: object) -> Dim:

@@ -116,7 +116,25 @@ class OnlyWhenRun(nn.Module):
     def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
         if mask is None and not torch.compiler.is_compiling():
             mask = torch.ones(x.shape[:2])
+        assert mask is not None
         return x * mask.unsqueeze(2)
+
+
+class Casting(nn.Module):
+    """Makes sure of the dtype of a layer at each call (routers of experts)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.router = nn.Linear(4, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.router = self.router.to(x.dtype)
+        return self.router(x)
+
+
+def test_a_layer_that_is_of_its_dtype_may_be_cast_to_it(tmp_path: Path) -> None:
+    model = Casting()
+    assert torch.equal(reloaded(model, tmp_path / "a")(X), model(X))
 
 
 def test_what_fails_when_compiled_is_followed_as_it_is_run(tmp_path: Path) -> None:
@@ -215,6 +233,7 @@ class OfSizes(nn.Module):
         lambda x: torch.einsum("bld,bmd->blm", x.long(), x.long()),
         lambda x: x * torch.arange(0.5, x.shape[1])[:, None],
         lambda x: torch.arange(-1.25, x.shape[1], 2),
+        lambda x: torch.arange(x.shape[1], -x.shape[1], -1.0),
         lambda x: x[:, : math.ceil(x.shape[1] * 0.75)],
         lambda x: x.clamp(x.mean(), x.mean(1, keepdim=True)),
         lambda x: nn.functional.conv1d(x.reshape(1, -1, 4), x[:, :, :3], groups=x.shape[0]),
@@ -232,6 +251,7 @@ class OfSizes(nn.Module):
         "integer-einsum",
         "middles-of-pixels",
         "steps-from-a-fraction",
+        "a-step-that-is-a-float",
         "ceiling-of-a-product",
         "bounds-that-are-tensors",
         "a-kernel-for-each-of-a-batch",

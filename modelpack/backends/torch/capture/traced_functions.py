@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from torch import nn
 from torch.overrides import TorchFunctionMode
 
 __all__ = ["traced_functions"]
@@ -38,13 +39,13 @@ _MAY_GIVE_ITS_ARGUMENT = frozenset(
 @contextmanager
 def traced_functions() -> Iterator[None]:
     """For as long as a model is traced."""
-    real = torch.as_tensor
-    torch.as_tensor = _as_tensor(real)
+    as_tensor, to = torch.as_tensor, nn.Module.to
+    torch.as_tensor, nn.Module.to = _as_tensor(as_tensor), _module_to(to)
     try:
         with _Functions():
             yield
     finally:
-        torch.as_tensor = real
+        torch.as_tensor, nn.Module.to = as_tensor, to
 
 
 class _Functions(TorchFunctionMode):
@@ -82,6 +83,20 @@ def _as_tensor(real: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]
         return torch.tensor(data, **dict(zip(("dtype", "device"), args, strict=False)), **kwargs)
 
     return as_tensor
+
+
+def _module_to(real: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
+    """`Module.to`, which leaves alone what is as it shall be: while traced, torch can't swap a parameter even for itself."""
+
+    def to(self: nn.Module, *args: Any, **kwargs: Any) -> nn.Module:
+        device, dtype, *_ = torch._C._nn._parse_to(*args, **kwargs)  # pyright: ignore[reportAttributeAccessIssue]
+        for each in (*self.parameters(), *self.buffers()):
+            wanted = dtype if each.is_floating_point() or each.is_complex() else None
+            if device not in (None, each.device) or wanted not in (None, each.dtype):
+                return real(self, *args, **kwargs)
+        return self
+
+    return to
 
 
 def _holds_a_size(value: Any) -> bool:
