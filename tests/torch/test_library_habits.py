@@ -263,6 +263,28 @@ def test_sizes_stay_free(function: Callable[[torch.Tensor], torch.Tensor], tmp_p
     assert torch.equal(reloaded(OfSizes(function), tmp_path / "a")(longer), function(longer))
 
 
+class Same(nn.Conv2d):
+    """Pads as TensorFlow does: the output is half the input, rounded up, which is said in very many terms."""
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        sides: list[int] = []
+        for size in (input.shape[3], input.shape[2]):
+            missing = max((math.ceil(size / 2) - 1) * 2 + 3 - size, 0)
+            sides += [missing // 2, missing - missing // 2]
+        return nn.functional.conv2d(nn.functional.pad(input, sides), self.weight, self.bias, 2)
+
+
+def test_sizes_of_many_terms_are_said_in_few_and_blocks_that_halve_are_one(tmp_path: Path) -> None:
+    model = nn.Sequential(*(Same(3, 3, 3) for _ in range(4)))
+    modelpack.save(model, tmp_path / "a", (torch.randn(2, 3, 32, 40),))
+    loaded = modelpack.load(tmp_path / "a")
+    for height, width in ((33, 35), (7, 64)):
+        x = torch.randn(1, 3, height, width)
+        assert torch.equal(loaded(x), model(x))
+    with modelpack.open(tmp_path / "a") as opened:
+        assert list(opened.architecture.blocks) == ["Same"]
+
+
 class Cut(nn.Module):
     """At most so much of an image of another memory order, which may be all of it (CPUBone)."""
 

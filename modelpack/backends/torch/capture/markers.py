@@ -20,6 +20,8 @@ from torch import fx
 from torch.fx.experimental import proxy_tensor
 from torch.fx.node import has_side_effect
 
+from modelpack.backends.torch.capture.simpler import simpler
+
 __all__ = ["ENTER", "LEAVE", "SET", "Markers", "enter"]
 
 _LIBRARY = torch.library.Library("modelpack", "DEF")
@@ -68,7 +70,9 @@ class Markers:
             id(tensor) not in held and self._before < each.proxy.node and not _changes(each.proxy.node)
             for tensor, each in zip(tensors, inside, strict=True)
         ]
-        return _mark(LEAVE, self._number, tensors, inside, made_here, tracer)
+        with proxy_tensor.disable_proxy_modes_tracing():
+            given = [simpler(each) if here else each for each, here in zip(tensors, made_here, strict=True)]
+        return _mark(LEAVE, self._number, given, inside, made_here, tracer)
 
 
 def enter(tensors: Sequence[torch.Tensor], number: int) -> Markers:
@@ -123,6 +127,12 @@ def _item(
     source = name.proxy.node.meta
     node.meta.update({key: source[key] for key in ("val", "tensor_meta") if key in source})
     proxy = fx.Proxy(node, tracer)
+    if (
+        renamed and proxy_tensor.get_proxy_slot(tensor, tracer, None) is None
+    ):  # of simpler sizes, and not yet known
+        node.meta["val"] = tensor
+        proxy_tensor.track_tensor(tensor, proxy, constant=name.constant, tracer=tracer)
+        return tensor
     if renamed:
         proxy_tensor.set_proxy_slot(tensor, tracer, proxy_tensor._ProxyTensor(proxy, name.constant))
         return tensor

@@ -207,8 +207,10 @@ class LocalSizes:
 
 
 def _solve(dim: Dim, name: Expr) -> tuple[Symbol | Call, Dim] | None:
-    """`dim = name`, solved for its first atom: ``h // 2 + 1 = height`` gives ``h // 2 -> height - 1``, and ``-(-h // 2) = height``
-    (half of it, rounded up) ``-h // 2 -> -height``."""
+    """`dim = name`, solved for its first atom: ``h // 2 + 1 = height`` gives ``h // 2 -> height - 1``.
+
+    Of half a size rounded up, ``-(-h // 2) = height``, it's ``-h // 2 -> -height``.
+    """
     if isinstance(dim, int):
         return None
     monomial, coefficient = dim.terms[0]
