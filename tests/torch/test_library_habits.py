@@ -400,3 +400,11 @@ class Causal(nn.Module):
 def test_a_causal_mask_need_not_be_looked_at(tmp_path: Path) -> None:
     model, longer = Causal().eval(), torch.randn(3, 9, 4)
     assert torch.equal(reloaded(model, tmp_path / "a")(longer), model(longer))
+
+
+def test_only_the_size_that_cant_be_said_is_fixed(tmp_path: Path) -> None:
+    model = OfSizes(lambda x: x * (1 / x.shape[2]))
+    with pytest.warns(CaptureWarning, match="captured with x_2 fixed: MP613 mul"):
+        modelpack.save(model, tmp_path / "a", (X,))
+    longer = torch.randn(3, 9, 4)
+    assert torch.equal(modelpack.load(tmp_path / "a")(longer), model(longer))

@@ -16,13 +16,14 @@ from modelpack.backends.torch.capture.blocks import Emitter
 from modelpack.backends.torch.capture.failures import failure, forward_line
 from modelpack.backends.torch.capture.first_run import refuse_by_first_run
 from modelpack.backends.torch.capture.fixed import fixed_by_code
-from modelpack.backends.torch.capture.free import Dynamic, Wishes, free_names, named_marks
+from modelpack.backends.torch.capture.free import Dynamic, NotFree, Wishes, axes_with, free_names, named_marks
 from modelpack.backends.torch.capture.layers import as_layer, ports_of_result
 from modelpack.backends.torch.capture.modes import Difference, OneMode, join
 from modelpack.backends.torch.capture.probing import run_on
 from modelpack.backends.torch.capture.python_state import refuse_dependence_on_calls
-from modelpack.backends.torch.capture.regions import program_of
+from modelpack.backends.torch.capture.regions import Program, program_of
 from modelpack.backends.torch.capture.requirements import required
+from modelpack.backends.torch.capture.sizes import FreeNames, SizeError
 from modelpack.backends.torch.capture.stand_ins import stand_in
 from modelpack.backends.torch.capture.state import State, refuse_what_is_hidden, state_of
 from modelpack.backends.torch.capture.tracing import Trace, arguments_of, mode_of, trace
@@ -89,7 +90,11 @@ def _both_modes(run: _Run, evaluation: _InMode) -> OneMode:
     """The network of both modes, or with a warning that of evaluation only."""
     alone = evaluation.emitted()
     try:
-        return _joined(evaluation, run.in_mode(training=True))
+        training = run.in_mode(training=True)
+        try:
+            return _joined(evaluation, training)
+        except NotFree as unsaid:
+            raise unsaid.error from None
     except (Difference, CaptureError) as error:
         where = f" ({_differing(run.model, error)})" if isinstance(error, Difference) else ""
         told = f"captured for evaluation only (modes: [eval]): {error}{where}"
@@ -133,6 +138,8 @@ class _InMode:
     """One traced run, from which the architecture is made as often as blocks have to be laid open."""
 
     _emitter: Emitter
+    _program: Program
+    _free: FreeNames
     _name: str
     _requires: tuple[Comparison, ...]
     told: tuple[str, ...]
@@ -149,9 +156,21 @@ class _InMode:
 
     def emitted(self) -> OneMode:
         if self._made is None:
-            architecture = replace(self._emitter.architecture(self._name), requires=self._requires)
+            architecture = replace(self._emitted(), requires=self._requires)
             self._made = OneMode(canonical(architecture), dict(self._emitter.constants))
         return self._made
+
+    def _emitted(self) -> Architecture:
+        """Raises NotFree where it's known on which free sizes it depends that something can't be said."""
+        try:
+            return self._emitter.architecture(self._name)
+        except CaptureError as error:
+            unsaid = error.__cause__.symbols if isinstance(error.__cause__, SizeError) else frozenset()
+            axes = axes_with(self._program, unsaid)
+            if not axes:
+                raise
+            names = frozenset(self._free.names[each] for each in unsaid if each in self._free.names)
+            raise NotFree(names, axes, error) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +197,8 @@ class _Run:
         free = free_names(program, wishes)
         return _InMode(
             Emitter(program, self.state, free),
+            program,
+            free,
             self.name,
             required(traced.decisions, free, program),
             fixed_by_code(program, wishes, traced),

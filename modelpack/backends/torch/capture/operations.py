@@ -141,7 +141,7 @@ def _setting(node: fx.Node, name: str, value: Any, kind: LayerType, around: Surr
     try:
         return kind.settings[name].kind.read(_literal(value, around))
     except (ValueError, SizeError) as error:
-        raise failure("MP613", f"{kind.name}: its {name} {error}", around.path, node) from None
+        raise failure("MP613", f"{kind.name}: its {name} {error}", around.path, node) from error
 
 
 def _literal(value: Any, around: Surroundings) -> Literal:

@@ -83,7 +83,7 @@ class Signature:
         try:
             return [self._free.dim(size) for size in self._value(mark).shape]
         except SizeError as error:
-            raise failure("MP615", f"the size {error}", self._region.path, self._entered(mark)) from None
+            raise failure("MP615", f"the size {error}", self._region.path, self._entered(mark)) from error
 
     def _value(self, mark: Mark) -> torch.Tensor:
         return self._entered(mark).meta["val"]

@@ -37,8 +37,14 @@ _ROUNDED = {"CeilToInt": ceil_div, "FloorToInt": floor_div, "TruncToInt": floor_
 """How a quotient of sizes becomes whole (`math.ceil(height / 2)`); quotients of sizes aren't negative."""
 
 
+_SYMBOLIC = torch.SymInt | torch.SymFloat | torch.SymBool
+
+
 class SizeError(ValueError):
     """A size that integer arithmetic over dimensions can't say; the message completes "the size …"."""
+
+    symbols: frozenset[Any] = frozenset()
+    """of torch.export, on which it depends"""
 
 
 def axis_name(axis: int, rank: int, is_floating: bool) -> str | None:
@@ -67,6 +73,15 @@ class FreeNames:
         """
         if isinstance(size, int):
             return int(size)
+        try:
+            return self._said(size)
+        except SizeError as error:
+            error.symbols = (
+                frozenset(size.node.expr.free_symbols) if isinstance(size, _SYMBOLIC) else frozenset()
+            )
+            raise
+
+    def _said(self, size: Any) -> Dim:
         if isinstance(size, torch.SymInt):
             return self.expression(size.node.expr)
         if isinstance(size, torch.SymFloat | torch.SymBool) and free_unbacked_symbols(size):
