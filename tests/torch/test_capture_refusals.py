@@ -100,6 +100,12 @@ def test_keys_that_are_one_name_are_refused() -> None:
         capture(TwoKeys(), (torch.randn(2, 3),))
 
 
+def force(self, x):
+    with torch.enable_grad():
+        x = x.detach().requires_grad_()
+        return torch.autograd.grad(self.fc(x).square().sum(), x)[0]
+
+
 def autocast(self, x):
     with torch.autocast("cpu", dtype=torch.bfloat16):
         return self.fc(x)
@@ -116,10 +122,27 @@ def autocast(self, x):
         (nn.DataParallel(nn.Linear(4, 4)), "MP603 spreads a model over devices"),
         (outer(lambda self, x: x * x.sum().item()), "MP613 1: mul: its other is a value of a tensor"),
         (outer(lambda self, x: torch.vmap(self.fc)(x)), "MP602 1: calls torch[._a-z]*_add_batch_dim, which"),
+        (outer(lambda self, x: x[x > 0]), "MP615 1: picks by a mask"),
+        (outer(force), "MP602 computes gradients in its forward .test_capture_refusals.py"),
+        (nn.ModuleDict({"ä": nn.Linear(4, 4)}), "MP206 ä: can't be a layer's name"),
         (outer(autocast), r"MP602.*autocast.*\(refused_models.py:\d+: "),
     ],
-    ids=["output", "lazy", "parallel", "item", "vmap", "autocast"],
+    ids=["output", "lazy", "parallel", "item", "vmap", "mask", "gradients", "name", "autocast"],
 )
 def test_what_and_where(model: nn.Module, told: str) -> None:
     with pytest.raises(CaptureError, match=told):
         capture(model, (torch.randn(3, 4),))
+
+
+class Constant(nn.Module):
+    def forward(self) -> torch.Tensor:
+        return torch.ones(3)
+
+
+@pytest.mark.parametrize(
+    ("model", "args", "told"),
+    [(nn.Linear(4, 4), (torch.eye(4).to_sparse(),), "is sparse"), (Constant(), (), "takes no tensor")],
+)
+def test_inputs_are_dense_tensors(model: nn.Module, args: tuple[torch.Tensor, ...], told: str) -> None:
+    with pytest.raises(CaptureError, match=f"MP609.*{told}"):
+        capture(model, args)

@@ -49,6 +49,26 @@ class Recalls(Keeps):
         return self.fc(x) + len(self.seen)
 
 
+class Schedule:
+    def __init__(self) -> None:
+        self.steps = 0
+
+    def __call__(self) -> float:
+        self.steps += 1
+        return 1.0 if self.steps < 1000 else 0.5
+
+
+class Scheduled(Keeps):
+    """What counts is an object of one's own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.schedule = Schedule()
+
+    def forward(self, x):
+        return self.fc(x) * self.schedule()
+
+
 class OnlyCounts(Keeps):
     """Nothing that it gives depends on what it keeps."""
 
@@ -60,7 +80,9 @@ class OnlyCounts(Keeps):
 
 
 @pytest.mark.parametrize(
-    ("model", "name"), [(Thaws, "calls"), (Averages, "mean"), (Recalls, "seen")], ids=lambda each: str(each)
+    ("model", "name"),
+    [(Thaws, "calls"), (Averages, "mean"), (Recalls, "seen"), (Scheduled, "schedule")],
+    ids=lambda each: str(each),
 )
 def test_what_depends_on_earlier_calls_is_refused(model: type[nn.Module], name: str, tmp_path: Path) -> None:
     with pytest.raises(CaptureError, match=f"MP607 its forward keeps {name}.*test_python_state.py"):
@@ -98,3 +120,12 @@ def test_numbers_that_are_not_torchs(draw, tmp_path: Path) -> None:
         modelpack.save(nn.Sequential(Skips(draw, always=True)), tmp_path / "a", (X,))
     with pytest.warns(CaptureWarning, match="evaluation only.*MP601 0: draws random numbers"):
         modelpack.save(nn.Sequential(Skips(draw, always=False)), tmp_path / "b", (X,))
+
+
+@pytest.mark.parametrize("make", [random.Random, np.random.default_rng], ids=["random", "numpy"])
+def test_generators_of_the_model(make, tmp_path: Path) -> None:
+    model = Skips(make(0).random, always=False)
+    model.generator = model.draw.__self__
+    with pytest.warns(CaptureWarning, match="evaluation only.*MP607 its forward keeps generator"):
+        modelpack.save(model, tmp_path / "a", (X,))
+    assert model.draw() == make(0).random(), "it has drawn nothing yet"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -69,6 +69,7 @@ def capture(
     refuse_what_is_hidden(model)
     state = state_of(model)
     given = dict(kwargs or {})
+    _refuse_tensors(tensors_of((args, given)))
     refuse_by_first_run(model, args, given, training=False)
     tried = try_sizes(model, args, given) if dynamic is None else Tried(frozenset(), ())
     run = _Run(
@@ -248,6 +249,14 @@ class _Run:
             equal=wishes.positions(self.together),
         )
         return traced, wishes
+
+
+def _refuse_tensors(given: Sequence[torch.Tensor]) -> None:
+    if not given:
+        hint = "give it one that it takes, or makes something of"
+        raise failure("MP609", "the network takes no tensor", hint=hint)
+    if any(each.layout is not torch.strided or each.is_quantized for each in given):
+        raise failure("MP609", "an input is sparse, nested or quantised", hint="give dense tensors")
 
 
 def _refuse_inputs(described: Mapping[str, Described]) -> None:

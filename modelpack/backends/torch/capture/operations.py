@@ -68,6 +68,9 @@ def operation(node: fx.Node, around: Surroundings) -> tuple[Apply, Mapping[str, 
         CaptureError: MP602 no operation is this operator; MP613 an argument that no setting carries.
     """
     row = row_of(node)
+    if node.target is torch.ops.aten.index.Tensor and any(map(_is_mask, node.all_input_nodes[1:])):
+        hint = "where(mask, x, 0) keeps the shape"
+        raise failure("MP615", "picks by a mask how many values there are", around.path, node, hint=hint)
     if row is None:
         raise failure(
             "MP602",
@@ -96,6 +99,10 @@ def operation(node: fx.Node, around: Surroundings) -> tuple[Apply, Mapping[str, 
         elif not _is_told_otherwise(node, argument, value, row):
             raise _not_carried(node, argument.name, value, around)
     return Apply(kind, settings), inputs
+
+
+def _is_mask(node: fx.Node) -> bool:
+    return is_tensor(node) and node.meta["val"].dtype in (torch.bool, torch.uint8)
 
 
 def _called(target: Any) -> str:

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 import torch
@@ -23,61 +24,108 @@ from modelpack.backends.torch.capture.failures import failure, forward_line
 __all__ = ["Attributes", "attributes_as_found", "random_numbers", "refuse_dependence_on_calls"]
 
 _OF_TORCH = {*vars(nn.Module()), "forward"}
+"""What is no state, or is looked after elsewhere."""
+_KINDS = ("_parameters", "_buffers", "_modules")
+_DEEP = 2
+"""How far objects are looked into that attributes hold: a schedule, and what it counts by."""
 _FAR = (10, 1_000, 1_000_000)
 """How many calls later a network that counts is looked at."""
 
 
 @dataclass(frozen=True, slots=True)
-class Attributes:
-    """The attributes of modules, and what lists, dictionaries and sets among them hold."""
+class _Held:
+    """A module or an object that one holds, and what its attributes were."""
 
-    _held: dict[nn.Module, dict[str, tuple[Any, Any]]]
+    holder: Any
+    module: nn.Module
+    """whose it is"""
+    name: str
+    """of the module's attribute that leads to it; of the module itself, none"""
+    attributes: dict[str, tuple[Any, Any]]
     """attribute -> its value, and a copy of what that holds"""
+
+    def changed(self) -> list[str]:
+        now = vars(self.holder)
+        return [
+            name
+            for name in {**self.attributes, **now}
+            if name not in _OF_TORCH
+            and (name not in self.attributes or name not in now or _differs(self.attributes[name], now[name]))
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Attributes:
+    """The attributes of modules, what lists, dictionaries and sets among them hold, and the attributes of objects among them."""
+
+    _held: list[_Held]
 
     @classmethod
     def of(cls, model: nn.Module) -> Attributes:
         """Those of `model` as they are now."""
-        return cls(
-            {
-                module: {name: (each, _copied(each)) for name, each in _own(module).items()}
-                for module in model.modules()
-            }
-        )
+        found: dict[int, _Held] = {}
+        for module in model.modules():
+            _look_into(module, module, "", _DEEP, found)
+        return cls(list(found.values()))
 
     def put_back(self) -> None:
         """Make them what they were."""
-        for module, held in self._held.items():
-            for name in _own(module).keys() - held.keys():
-                del vars(module)[name]
-            for name, (value, content) in held.items():
-                vars(module)[name] = value
+        for held in self._held:
+            now = vars(held.holder)
+            for name in now.keys() - held.attributes.keys() - _OF_TORCH:
+                del now[name]
+            for name, (value, content) in held.attributes.items():
+                if name not in _OF_TORCH:
+                    now[name] = value
                 _fill(value, content)
 
-    def changed(self) -> list[tuple[nn.Module, str]]:
-        """Those that are something else now."""
-        found: list[tuple[nn.Module, str]] = []
-        for module, held in self._held.items():
-            now = _own(module)
-            for name in {**held, **now}:
-                if name not in held or name not in now or _differs(held[name], now[name]):
-                    found.append((module, name))
-        return found
-
-    def value(self, module: nn.Module, name: str) -> Any:
-        """What an attribute was; None if it wasn't there."""
-        return self._held[module].get(name, (None, None))[0]
+    def changed(self) -> dict[tuple[nn.Module, str], tuple[Any, str, Any]]:
+        """Attributes of modules that are something else now, or lead to what is: to whose attribute, and what that was."""
+        return {
+            (held.module, held.name or name): (
+                held.holder,
+                name,
+                held.attributes.get(name, (None, None))[0],
+            )
+            for held in self._held
+            for name in held.changed()
+        }
 
 
-def _own(module: nn.Module) -> dict[str, Any]:
-    return {name: each for name, each in vars(module).items() if name not in _OF_TORCH}
+def _look_into(holder: Any, module: nn.Module, name: str, deep: int, found: dict[int, _Held]) -> None:
+    attributes = {
+        each: (value, _copied(value))
+        for each, value in vars(holder).items()
+        if each not in _OF_TORCH or each in _KINDS
+    }
+    found[id(holder)] = _Held(holder, module, name, attributes)
+    for each, (value, _) in attributes.items() if deep else ():
+        if id(value) not in found and _is_plain_object(value):
+            _look_into(value, module, name or each, deep - 1, found)
+
+
+def _is_plain_object(value: Any) -> bool:
+    """Whether `value` is an object of somebody's class that has nothing but attributes."""
+    if isinstance(value, nn.Module | torch.Tensor | type | FunctionType | MethodType | ModuleType):
+        return False
+    return type(getattr(value, "__dict__", None)) is dict and not type(value).__module__.startswith("torch.")
 
 
 def _copied(value: Any) -> Any:
+    if isinstance(value, random.Random):
+        return value.getstate()
+    generator = getattr(value, "bit_generator", None)  # of NumPy
+    if generator is not None:
+        return copy.deepcopy(generator.state)
     return copy.copy(value) if type(value) in (list, dict, set, deque) else None
 
 
 def _fill(value: Any, content: Any) -> None:
-    if type(value) in (list, deque):
+    if isinstance(value, random.Random):
+        value.setstate(content)
+    elif content is not None and type(value) not in (list, dict, set, deque):
+        value.bit_generator.state = content
+    elif type(value) in (list, deque):
         value.clear()
         value.extend(content)
     elif type(value) in (dict, set):
@@ -95,7 +143,9 @@ def _differs(held: tuple[Any, Any], now: Any) -> bool:
         )
     if isinstance(value, dict):
         return value.keys() != content.keys() or any(value[key] is not content[key] for key in value)
-    return isinstance(value, set) and value != content
+    if isinstance(value, set):
+        return value != content
+    return content is not None and repr(_copied(value)) != repr(content)
 
 
 @contextmanager
@@ -121,25 +171,30 @@ def refuse_dependence_on_calls(model: nn.Module, run: Callable[[], list[torch.Te
         return
     second = _given(run)
     steps = {
-        (module, name): vars(module)[name] - once.value(module, name)
-        for module, name in once.changed()
-        if _is_number(vars(module).get(name)) and _is_number(once.value(module, name))
+        place: (holder, name, value, vars(holder)[name] - value)
+        for place, (holder, name, value) in once.changed().items()
+        if _is_number(value) and _is_number(vars(holder).get(name))
     }
     later = [second]
     for far in _FAR if steps else ():
-        for (module, name), step in steps.items():
-            vars(module)[name] = once.value(module, name) + far * step
+        for holder, name, value, step in steps.values():
+            vars(holder)[name] = value + far * step
         later.append(_given(run))
     before.put_back()
-    if not all(_equal(first, each) for each in later):
+    drawn = [place for place, (_, _, value) in changed.items() if _is_generator(value)]
+    if drawn or not all(_equal(first, each) for each in later):
         paths = {module: path for path, module in model.named_modules()}
-        module, name = next(iter(steps), changed[0])
+        module, name = next(iter((*drawn, *steps, *changed)))
         raise failure(
             "MP607",
             f"its forward keeps {name} for the next call, which then gives something else ({forward_line(module)})",
             paths[module],
             hint="make it a buffer (register_buffer), or an input and an output",
         )
+
+
+def _is_generator(value: Any) -> bool:
+    return _copied(value) is not None and type(value) not in (list, dict, set, deque)
 
 
 def _is_number(value: Any) -> bool:

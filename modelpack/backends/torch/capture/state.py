@@ -17,6 +17,7 @@ from modelpack.backends.torch.capture.hooks import is_collecting
 from modelpack.backends.torch.capture.reparametrized import carried_hooks
 from modelpack.backends.torch.dtypes import from_torch
 from modelpack.dtypes import DType
+from modelpack.reading import PATH
 
 __all__ = ["State", "refuse_what_is_hidden", "state_of"]
 
@@ -59,6 +60,7 @@ def state_of(model: nn.Module) -> State:
     for name in parameters.keys() - saved.keys():
         raise failure("MP614", "is a parameter that its state_dict doesn't hold", name)
     for name, tensor in tensors.items():
+        _refuse_name(name, "tensor")
         _refuse_tensor(name, tensor)
     return State(
         tensors,
@@ -67,6 +69,14 @@ def state_of(model: nn.Module) -> State:
         _ties(tensors),
         _dtype_of_most(list(parameters.values())),
     )
+
+
+def _refuse_name(name: str, what: str) -> None:
+    if not PATH.fullmatch(name):
+        told = f"can't be a {what}'s name: letters, digits, '_' and '-', with dots between"
+        raise failure(
+            "MP206", told, name, hint="rename the attribute, or the key of the dictionary of modules"
+        )
 
 
 def _refuse_tensor(name: str, tensor: torch.Tensor) -> None:
@@ -141,6 +151,8 @@ def refuse_what_is_hidden(model: nn.Module) -> None:
             if each is not None
         ):
             raise failure("MP614", "has no shape yet", path, hint="run the model once before saving it")
+        if path:
+            _refuse_name(path, "layer")
         for kind in _HOOKS:
             carried = carried_hooks(module)  # by ids, which no hook of another kind has
             hooks = [each for key, each in getattr(module, kind).items() if key not in carried]

@@ -10,6 +10,8 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from modelpack.backends.torch.capture.failures import failure, line_here
+
 __all__ = ["traced_functions"]
 
 _MAY_GIVE_ITS_ARGUMENT = frozenset(
@@ -63,6 +65,9 @@ class _Functions(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         name, kwargs = getattr(func, "__name__", ""), kwargs or {}
+        if func in (torch.autograd.grad, torch.autograd.backward, torch.Tensor.backward):
+            hint = "leave gradients to the program around the network"
+            raise failure("MP602", f"computes gradients in its forward ({line_here()})", hint=hint)
         if name in _MAY_GIVE_ITS_ARGUMENT and args and isinstance(args[0], torch.Tensor):
             args = (torch.ops.aten.alias.default(args[0]), *args[1:])
             func = torch.ops.aten.contiguous.default if name == "contiguous" else func
