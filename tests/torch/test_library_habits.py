@@ -408,3 +408,8 @@ def test_only_the_size_that_cant_be_said_is_fixed(tmp_path: Path) -> None:
         modelpack.save(model, tmp_path / "a", (X,))
     longer = torch.randn(3, 9, 4)
     assert torch.equal(modelpack.load(tmp_path / "a")(longer), model(longer))
+
+
+def test_what_is_copied_into_lies_as_it_did(tmp_path: Path) -> None:
+    model = OfSizes(lambda x: torch.zeros(x.shape[0], 4, x.shape[1]).copy_(x.mT))
+    assert reloaded(model, tmp_path / "a")(X).stride() == model(X).stride()

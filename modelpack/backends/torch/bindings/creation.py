@@ -31,7 +31,9 @@ def _new_full(input: Any, size: Any, fill_value: Any, dtype: Any) -> Any:
 
 
 def _copy(input: Any, src: Any) -> Any:
-    return src.to(input.dtype).expand_as(input).clone()
+    # What is copied into lies in memory as it did: sums over it come in that order.
+    form = torch.contiguous_format if input.is_contiguous() else torch.preserve_format
+    return src.to(input.dtype).expand_as(input).clone(memory_format=form)
 
 
 # An `empty` tensor may hold anything, so that zeros are a right answer, and always the same one.
