@@ -32,11 +32,14 @@ def leaves(value: Any, at: str = "") -> Iterator[tuple[str, torch.Tensor]]:
         yield from leaves(value.self_attention_cache, f"{at}.self_attention_cache")
         yield from leaves(value.cross_attention_cache, f"{at}.cross_attention_cache")
     elif type(value).__name__.endswith("Cache"):
-        for index, layer in enumerate(value.layers):
+        for index, layer in enumerate(getattr(value, "layers", ())):
             yield from leaves(
                 {key: each for key, each in vars(layer).items() if isinstance(each, torch.Tensor | dict)},
                 f"{at}.layers.{index}",
             )
+        # States beside the layers, of a linear attention (MiniMax).
+        others = {key: each for key, each in vars(value).items() if isinstance(each, torch.Tensor | list)}
+        yield from leaves({key: each for key, each in others.items() if key != "layers"}, at)
     elif value is not None and not isinstance(value, bool | int | float | str):
         yield from leaves(vars(value), at)
 
