@@ -7,6 +7,15 @@ from collections.abc import Collection, Mapping
 from modelpack import source
 from modelpack.architecture import Action, Apply, ByMode, Call, Node, SettingValue, Structure, Take, Use
 from modelpack.canonical import LAST
+from modelpack.hints import (
+    setting_meant,
+    settings_meant,
+    settings_of,
+    type_meant,
+    typed,
+    value_meant,
+    written,
+)
 from modelpack.layers import LayerType
 from modelpack.layers.base import Setting
 from modelpack.layers.initial import INITIALISERS, Init
@@ -32,6 +41,8 @@ class NodeReader:
         self._types = types
         self.imports: Collection[str] = ()
         """the names of imports, once they are known"""
+        self.blocks: Collection[str] = ()
+        """the names of blocks, likewise"""
         self.body: source.Mapping | None = None
         """what the nodes are layers of"""
 
@@ -49,7 +60,7 @@ class NodeReader:
                 at,
                 path,
             )
-        mapping = self._problems.mapping(value, path, self._bare(value))
+        mapping = self._problems.mapping(value, path, settings_meant(value, self._types) or _ONE_ACTION)
         if mapping is None:
             return Node(name, Call(""), place=at)
         entries = mapping.entries
@@ -79,6 +90,11 @@ class NodeReader:
     # ------------------------------------------------------------------------------------------- what it does
 
     def _action(self, node: source.Mapping, path: str) -> tuple[Action, Mapping[str, tuple[int, int]]]:
+        elsewhere = typed(node.entries, self._types)
+        if elsewhere is not None:
+            hint = f"the type is the key of its settings: {{{elsewhere}: {{…}}}}"
+            self._problems.add("MP201", "unknown layer type 'type'", node.key_places["type"], path, hint)
+            return Call(""), {}
         found: Action | None = None
         places: Mapping[str, tuple[int, int]] = {}
         seen: list[str] = []
@@ -94,9 +110,7 @@ class NodeReader:
             seen.append(key)
             if key in self._types:
                 kind = self._types[key]
-                nothing = isinstance(value, source.Scalar) and value.value is None
-                hint = _without_settings(key) if nothing else None
-                settings = self._problems.mapping(value, f"{path}.{key}", hint)
+                settings = self._problems.mapping(value, f"{path}.{key}", written(kind, value))
                 found = Apply(kind, self._settings(kind, settings, path) if settings else {})
                 places = settings.key_places if settings else {}
             elif key == "use":
@@ -119,15 +133,12 @@ class NodeReader:
         return take_of(name, node, path, self._problems, self.reference)
 
     def _unknown(self, key: str, at: tuple[int, int], path: str) -> None:
-        near = self._problems.suggestion(key, (*self._types, "use", "call", "with", *_COMMON, *_OF_TAKE))
-        if ":" in key or "." in key:
+        near = type_meant(key, self._types, self.blocks)
+        if near is None and (":" in key or "." in key):
             near = "types of third parties are allowed by the caller, never by the file; nothing is imported"
+        known = (*self._types, "use", "call", "with", *_COMMON, *_OF_TAKE)
+        near = near or self._problems.suggestion(key, known)
         self._problems.add("MP201", f"unknown layer type '{key}'", at, path, near)
-
-    def _bare(self, value: source.Value) -> str | None:
-        """What was meant by the name of a type alone."""
-        name = value.value if isinstance(value, source.Scalar) else None
-        return _without_settings(name) if isinstance(name, str) and name in self._types else None
 
     def _only_where_it_belongs(self, node: source.Mapping, action: Action | None, path: str) -> None:
         """`with` belongs to the use of a block, `take` and its like to that of an import, `from` to `repeat`; a call has no
@@ -147,9 +158,10 @@ class NodeReader:
         for name, value in given.entries.items():
             setting = declared.get(name)
             if setting is None:
-                self._problems.unknown(
-                    "MP207", f"setting of {kind.name}", name, declared, given.key_places[name], path
-                )
+                hint = setting_meant(name, kind, self._types, _COMMON)
+                hint = hint or self._problems.suggestion(name, declared) or settings_of(kind)
+                told = f"unknown setting of {kind.name} '{name}'"
+                self._problems.add("MP207", told, given.key_places[name], path, hint)
                 continue
             try:
                 read = self._setting(setting, value)
@@ -169,7 +181,8 @@ class NodeReader:
         arguments, inputs = entries.get("arguments"), entries.get("inputs")
         known = arguments.entries if isinstance(arguments, source.Mapping) else ()
         dimensions = {str(each.value) for each in texts(inputs)} if inputs else ()
-        return without_dollar((str(each.value) for each in texts(value)), known, dimensions)
+        dollar = without_dollar((str(each.value) for each in texts(value)), known, dimensions)
+        return dollar or value_meant(value)
 
     def _missing(self, kind: LayerType, given: source.Mapping) -> list[str]:
         """The required settings that are absent, less those that an unknown one was meant to be: that has been told."""
@@ -249,7 +262,8 @@ class NodeReader:
         if isinstance(value, source.Scalar) and isinstance(value.value, bool):
             return value.value
         if not isinstance(value, source.Sequence):
-            self._problems.wrong_kind(value, path, "true, false or a list of tensor names")
+            wanted = "true, false or a list of tensor names"
+            self._problems.wrong_kind(value, path, wanted, value_meant(value))
             return False
         return tuple(self.reference(item, path) for item in value.items)
 
@@ -302,10 +316,6 @@ class NodeReader:
 
 
 _ONE_ACTION = "a layer has one type, such as ReLU: {}, or use: <block>, or call: <layer>"
-
-
-def _without_settings(name: str) -> str:
-    return f"a layer without settings is written {{{name}: {{}}}}"
 
 
 def _arguments_places(node: source.Mapping) -> dict[str, tuple[int, int]]:

@@ -23,6 +23,7 @@ from modelpack.dims import Dim, Expr
 from modelpack.dtypes import DType
 from modelpack.errors import ArchitectureError, Problem, raise_if_any
 from modelpack.expressions import ExpressionError
+from modelpack.hints import dtype_meant
 from modelpack.layers import BUILTIN, LayerType
 from modelpack.layers.kinds import Integer, Literal
 from modelpack.layers.rules import MOST_AXES
@@ -116,6 +117,8 @@ class _Reader:
         value = top.entries.get("imports")
         imports = read_imports(value, self.problems) if value else {}
         self._nodes.imports = imports
+        named = top.entries.get("blocks")
+        self._nodes.blocks = named.entries if isinstance(named, source.Mapping) else ()
         blocks = self._blocks(top)
         main = self._block(top, "")
         dtype = top.entries.get("dtype")
@@ -233,7 +236,7 @@ class _Reader:
         if value is None:
             self.problems.missing("layers", body, _BLOCK if prefix else _TOP, prefix.rstrip("."))
             return ()
-        layers = self.problems.mapping(value, f"{prefix}layers")
+        layers = self.problems.mapping(value, f"{prefix}layers", "layers have names, and no dashes")
         if layers is None:
             return ()
         before = len(self.problems.found)
@@ -250,7 +253,8 @@ class _Reader:
         if value is None:
             self.problems.missing("inputs", body, _BLOCK if prefix else _TOP, prefix.rstrip("."))
             return {}
-        inputs = self.problems.mapping(value, f"{prefix}inputs")
+        hint = "inputs have names: {x: {dtype: float32, shape: [batch, 20]}}, in blocks {x: {}}"
+        inputs = self.problems.mapping(value, f"{prefix}inputs", hint)
         found: dict[str, Inputs] = {}
         for name, item in inputs.entries.items() if inputs else ():
             path = f"{prefix}inputs.{name}"
@@ -311,7 +315,8 @@ class _Reader:
         )
 
     def _arguments(self, value: source.Value | None, path: str) -> dict[str, Argument]:
-        entries = self.problems.mapping(value, path) if value else None
+        hint = "arguments have a type: {width: int}"
+        entries = self.problems.mapping(value, path, hint) if value else None
         found: dict[str, Argument] = {}
         for name, item in entries.entries.items() if entries else ():
             if not NAME.fullmatch(name) and entries:
@@ -353,7 +358,7 @@ class _Reader:
             try:
                 axis = _DIM.read(literal(item))
             except ValueError as error:
-                self.problems.add("MP217", f"an axis {error}", _at(item), path)
+                self.problems.add("MP217", f"an axis {error}", _at(item), path, _free(item))
                 axis = 1
             shape.append(axis if isinstance(axis, int | Expr) else 1)
         return tuple(shape)
@@ -363,9 +368,9 @@ class _Reader:
         try:
             return DType(name) if name else None
         except ValueError:
-            self.problems.unknown(
-                "MP218", "dtype", str(name), [each.value for each in DType], _at(value), path
-            )
+            hint = dtype_meant(str(name))
+            hint = hint or self.problems.suggestion(str(name), [each.value for each in DType])
+            self.problems.add("MP218", f"unknown dtype '{name}'", _at(value), path, hint)
             return None
 
     def _flag(self, value: source.Value | None, path: str, *, default: bool) -> bool:
@@ -382,6 +387,11 @@ class _Reader:
         except ValueError as error:
             self.problems.add("MP204", str(error), _at(value), path)
             return None
+
+
+def _free(axis: source.Value) -> str | None:
+    unknown = isinstance(axis, source.Scalar) and axis.value in (-1, None)
+    return "a free dimension is a word, such as batch" if unknown else None
 
 
 def _at(value: source.Value) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from itertools import islice
 from modelpack import source
 from modelpack.architecture import Position
 from modelpack.errors import Place, Problem
+from modelpack.hints import value_meant
 from modelpack.layers.kinds import Literal, show
 
 __all__ = [
@@ -94,7 +95,7 @@ class Problems:
         """`value` as a list, or None after a problem."""
         if isinstance(value, source.Sequence):
             return value
-        self.wrong_kind(value, path, "a list")
+        self.wrong_kind(value, path, "a list", value_meant(value))
         return None
 
     def text(self, value: source.Value, path: str) -> str | None:
