@@ -94,7 +94,7 @@ def write_members(
     """Write `members` and a manifest, which `manifest_of` makes of their digests; before that, of none, for
     its length.
     """
-    target = Path(os.path.realpath(path))
+    target = check_target(path)
     kind = _archive if target.suffix == SUFFIX else _directory
     sizes = [(member.name, member.size) for member in members]
     if manifest_of is not None:
@@ -124,6 +124,21 @@ def write_members(
             sums[MANIFEST] = Sums()
             writer.update_crc(sums[MANIFEST], memoryview(data))
         writer.finish({name: each.crc for name, each in sums.items()})
+
+
+def check_target(path: str | os.PathLike[str]) -> Path:
+    """Where a pack that is saved at `path` will stand; whether it may is known before anything is made for it.
+
+    Raises:
+        PackError: MP507 something that is no pack stands there. FileNotFoundError: there is no such folder.
+    """
+    target = Path(os.path.realpath(path))
+    target.parent.stat()
+    if target.suffix != SUFFIX:
+        _check_directory(target)
+    elif target.exists() and not stat.S_ISREG(target.stat().st_mode):
+        refuse("MP507", "it isn't a regular file", str(target), "choose another path")
+    return target
 
 
 def _weight_members(tensors: list[TensorData], shard_bytes: int | None) -> list[Member]:
@@ -158,8 +173,6 @@ class _Writer:
 
 @contextmanager
 def _archive(target: Path, sizes: Sequence[tuple[str, int]]) -> Generator[_Writer]:
-    if target.exists() and not stat.S_ISREG(target.stat().st_mode):
-        refuse("MP507", "it isn't a regular file", str(target), "choose another path")
     layout = archive_layout.lay_out(sizes)
     with replacing_file(target) as number:
         _reserve(number, layout.size)
@@ -173,7 +186,6 @@ def _archive(target: Path, sizes: Sequence[tuple[str, int]]) -> Generator[_Write
 
 @contextmanager
 def _directory(target: Path, sizes: Sequence[tuple[str, int]]) -> Generator[_Writer]:
-    _check_directory(target)
     with replacing_directory(target) as path, ExitStack() as stack:
         places: dict[str, tuple[int, int]] = {}
         for name, size in sizes:

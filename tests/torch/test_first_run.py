@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import modelpack
-from modelpack.errors import CaptureError, CaptureWarning
+from modelpack.errors import CaptureError, CaptureWarning, PackError
 
 X = torch.randn(3, 4)
 
@@ -56,6 +56,27 @@ def test_a_dictionary_of_the_caller_stays_as_it_is(tmp_path: Path) -> None:
 
 
 def test_a_layer_may_say_that_it_changes_its_weight(tmp_path: Path) -> None:
-    model, ids = nn.Sequential(nn.Embedding(5, 4, max_norm=1.0)), torch.tensor([[1, 2]])
+    layer, ids = nn.Embedding(5, 4, max_norm=1.0), torch.tensor([[1, 2]])
+    model, before = nn.Sequential(layer), layer.weight.detach().clone()
     modelpack.save(model, tmp_path / "a", (ids,))
+    assert torch.equal(layer.weight, before)  # not shortened by the runs of save
     assert torch.equal(modelpack.load(tmp_path / "a")(ids), model(ids))
+    assert not torch.equal(layer.weight, before)
+
+
+class Counting(nn.Module):
+    calls = 0
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        type(self).calls += 1
+        return x * 2
+
+
+def test_where_nothing_can_be_saved_the_model_is_not_run(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").touch()
+    with pytest.raises(PackError, match=r"MP507 .*it holds 'notes.txt'"):
+        modelpack.save(Counting(), tmp_path / "mine", (X,))
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        modelpack.save(Counting(), tmp_path / "nowhere" / "a", (X,))
+    assert Counting.calls == 0

@@ -22,6 +22,7 @@ from modelpack.errors import ArchitectureError, CaptureError, CaptureWarning, Mo
 from modelpack.manifest import Manifest
 from modelpack.match import stored_names
 from modelpack.pack import TensorData, write_pack
+from modelpack.pack_writer import check_target
 from modelpack.strict_json import JsonValue
 
 __all__ = ["pieces", "save", "tensor_data"]
@@ -57,8 +58,9 @@ def save(
 
     Raises:
         CaptureError: the model can't be carried exactly: where, why, and the way out.
-        PackError: MP507 something that is no pack stands at `path`.
+        PackError: MP507 something that is no pack stands at `path`. FileNotFoundError: there is no such folder.
     """
+    check_target(path)  # to follow a large network takes minutes
     if isinstance(args, torch.Tensor):
         raise failure("MP609", "args is a tensor", hint="pass the example inputs as a tuple: args=(x,)")
     given = _in_order(model, kwargs or {})

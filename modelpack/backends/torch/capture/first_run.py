@@ -14,7 +14,7 @@ from torch.overrides import TorchFunctionMode
 
 from modelpack.backends.torch.capture.failures import failing, failure, forward_line, line_here
 from modelpack.backends.torch.capture.probing import run_on
-from modelpack.backends.torch.capture.tracing import mode_of
+from modelpack.backends.torch.capture.tracing import mode_of, shortens
 from modelpack.backends.torch.capture.values import map_tensors
 
 __all__ = ["refuse_by_first_run"]
@@ -44,7 +44,7 @@ def refuse_by_first_run(
         hint = "give what it puts there as an output instead"
         raise failure("MP607", f"changes a list or dictionary that it's given ({where})", hint=hint)
     for name, each in model.named_parameters():
-        if not _equal(each, parameters[name]) and not _shortens(model.get_submodule(name.rpartition(".")[0])):
+        if not _equal(each, parameters[name]) and not shortens(model.get_submodule(name.rpartition(".")[0])):
             hint = "change it where you train, or compute a new tensor from it in each forward"
             given = map_tensors(lambda tensor: tensor.detach().clone(), (args, dict(kwargs)))
             changed = nn.Parameter(each.detach().clone(), each.requires_grad)
@@ -74,11 +74,6 @@ class _UntilChanged(TorchFunctionMode):
         if self.line is None and not _equal(self._tensor, self._before):
             self.line = line_here()
         return result
-
-
-def _shortens(module: nn.Module) -> bool:
-    """Whether it's a layer that says by a setting that it changes its weight."""
-    return isinstance(module, nn.Embedding | nn.EmbeddingBag) and module.max_norm is not None
 
 
 def _held(value: Any) -> Any:

@@ -19,7 +19,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 import torch.fx.experimental._config
@@ -47,7 +47,7 @@ from modelpack.backends.torch.capture.values import Described, describe, map_ten
 from modelpack.backends.torch.capture.watching import AsLayer, watching
 from modelpack.errors import CaptureError
 
-__all__ = ["ModuleCall", "Trace", "arguments_of", "bind", "mode_of", "trace", "without_none"]
+__all__ = ["ModuleCall", "Trace", "arguments_of", "bind", "mode_of", "shortens", "trace", "without_none"]
 
 _PARTS = 60
 
@@ -318,13 +318,14 @@ def _cheap_symbols() -> Iterator[None]:
 @contextmanager
 def mode_of(model: nn.Module, *, training: bool) -> Iterator[None]:
     """`model` in train or eval mode for a while; afterwards each module has the mode, the hooks and the attributes that it had,
-    and the same parameters are trained.
+    the same parameters are trained, and rows of embeddings that a run shortened (`max_norm`) are as long as they were.
 
     What a forward keeps in an attribute for the next call of this size would else decide which way a later run takes, and a
     trace would leave its own tensors there.
     """
     before = {module: module.training for module in model.modules()}
     trained = [(each, each.requires_grad) for each in model.parameters()]
+    rows = [(each.weight, each.weight.detach().clone()) for each in model.modules() if shortens(each)]
     try:
         with attributes_as_found(model), hooks_as_found(model), nothing_run_again():
             model.train(training)
@@ -334,6 +335,14 @@ def mode_of(model: nn.Module, *, training: bool) -> Iterator[None]:
             module.training = mode
         for parameter, requires_grad in trained:
             parameter.requires_grad = requires_grad
+        for weight, long in rows:
+            if not torch.equal(weight, long):
+                weight.detach().copy_(long)
+
+
+def shortens(module: nn.Module) -> TypeGuard[nn.Embedding | nn.EmbeddingBag]:
+    """Whether it's a layer that says by a setting that it changes its weight."""
+    return isinstance(module, nn.Embedding | nn.EmbeddingBag) and module.max_norm is not None
 
 
 def named_singly(signature: inspect.Signature, bound: Mapping[str, Described]) -> dict[str, Described]:
