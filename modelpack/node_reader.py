@@ -129,6 +129,10 @@ class NodeReader:
     def _use(self, name: str, node: source.Mapping, path: str) -> Use | Take:
         """A block or, by the names of imports, a part of another pack."""
         if name not in self.imports:
+            if name and name not in self.blocks and not node.entries.keys().isdisjoint(_OF_TAKE):
+                at = (node.entries["use"].line, node.entries["use"].column)
+                self._problems.unknown("MP211", "import", name, (*self.imports, *self.blocks), at, path)
+                return Take(name)
             return Use(name, self._with(node, path))
         return take_of(name, node, path, self._problems, self.reference)
 

@@ -116,7 +116,7 @@ class _Reader:
         self.problems.keys(top, _TOP, "")
         value = top.entries.get("imports")
         imports = read_imports(value, self.problems) if value else {}
-        self._nodes.imports = imports
+        self._nodes.imports = value.entries if isinstance(value, source.Mapping) else ()
         named = top.entries.get("blocks")
         self._nodes.blocks = named.entries if isinstance(named, source.Mapping) else ()
         blocks = self._blocks(top)

@@ -31,7 +31,7 @@ def read_imports(value: source.Value, problems: Problems) -> dict[str, Import]:
         path = f"imports.{name}"
         if not NAME.fullmatch(name) and entries:
             problems.add("MP206", f"'{name}' can't be an import's name", entries.key_places[name], path)
-        body = problems.mapping(item, path)
+        body = problems.mapping(item, path, f"it is written {{{name}: {{pack: <path>}}}}")
         if body is not None:
             found[name] = _import(body, path, problems)
     return found

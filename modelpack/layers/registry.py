@@ -41,6 +41,9 @@ class Registry(Mapping[str, "LayerType"]):
     def __len__(self) -> int:
         return len(self._families)
 
+    def __repr__(self) -> str:
+        return "BUILTIN"  # it's the default of functions, whose help would show it by its address
+
     def import_all(self) -> None:
         """Import every family, for who will need many of them and has the time now."""
         for family in dict.fromkeys(self._families.values()):

@@ -65,6 +65,33 @@ def test_the_network_itself_is_sound():
     Architecture.from_yaml(NET)
 
 
+IMPORTS = """\
+modelpack: 1
+name: net
+imports:
+  mlp: {pack: mlp.modelpack}
+inputs:
+  x: {dtype: float32, shape: [batch, 20]}
+layers:
+  trunk: {use: mlp, take: [hidden, act]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "code", "hint"),
+    [
+        ("{pack: mlp.modelpack}", "mlp.modelpack", "MP204", "it is written {mlp: {pack: <path>}}"),
+        ("use: mlp", "use: mpl", "MP211", "did you mean 'mlp'?"),
+    ],
+)
+def test_a_slip_about_an_import_is_told_once(right, wrong, code, hint):
+    """Not that `take` has no meaning where it stands, which is what follows."""
+    Architecture.from_yaml(IMPORTS)
+    with pytest.raises(ArchitectureError) as error:
+        Architecture.from_yaml(IMPORTS.replace(right, wrong))
+    assert [(problem.code, problem.hint) for problem in error.value.problems] == [(code, hint)]
+
+
 def test_layers_as_a_list():
     text = "modelpack: 1\nname: net\ninputs:\n  x: {dtype: float32, shape: [2]}\nlayers:\n  - ReLU: {}\n"
     with pytest.raises(ArchitectureError, match="layers have names, and no dashes"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import version
+from inspect import signature
 
 import pytest
 
@@ -23,6 +24,12 @@ def test_verbs_are_functions_although_stages_have_like_names():
 
     assert callable(modelpack.check)
     assert callable(modelpack.open)
+
+
+@pytest.mark.parametrize("name", ["check", "open"])
+def test_help_shows_a_signature_that_one_can_read(name):
+    """The hundreds of types that are the default of a parameter by their name alone."""
+    assert "types: 'Mapping[str, LayerType]' = BUILTIN" in str(signature(getattr(modelpack, name)))
 
 
 def test_what_is_not_there_is_told():

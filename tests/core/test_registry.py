@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -71,3 +73,15 @@ def test_a_name_that_no_family_declares_imports_nothing(name: str) -> None:
 def test_a_type_is_declared_once() -> None:
     with pytest.raises(TypeError, match="Linear is declared twice"):
         BUILTIN.declare(BUILTIN["Linear"])
+
+
+@pytest.mark.parametrize(
+    ("page", "told"),
+    [
+        ("README.md", r"types and operations of\s+\[spec/layers\.md\]\(spec/layers\.md\), (\d+) of them"),
+        ("CHANGELOG.md", r"The (\d+) layer types and operations"),
+    ],
+)
+def test_the_pages_say_how_many_types_there_are(page: str, told: str) -> None:
+    text = (Path(__file__).parents[2] / page).read_text(encoding="utf-8")
+    assert re.findall(told, text) == [str(len(BUILTIN))]

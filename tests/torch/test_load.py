@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from inspect import signature
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,11 @@ from modelpack.pack import write_pack
 from tests.torch.networks import MLP, RESIDUAL, built, packed
 
 IMAGE = torch.randn(2, 3, 8, 9, generator=torch.Generator().manual_seed(1))
+
+
+def test_help_shows_a_signature_that_one_can_read() -> None:
+    """It showed all rows and types, 170,000 characters."""
+    assert len(str(signature(modelpack.load))) < 1500
 
 
 @pytest.mark.parametrize("form", ["net", "net.modelpack"])

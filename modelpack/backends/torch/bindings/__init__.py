@@ -137,5 +137,11 @@ _FAMILIES = (
 # Beside torch this takes no time that anyone notices; in the first load of a small network it would.
 BUILTIN.import_all()
 
-ROWS: dict[str, Row] = {row.type: row for family in _FAMILIES for row in family.ROWS}
+
+class _Rows(dict[str, Row]):
+    def __repr__(self) -> str:
+        return "ROWS"  # the default of `load` and others, whose help would show hundreds of rows
+
+
+ROWS: dict[str, Row] = _Rows((row.type, row) for family in _FAMILIES for row in family.ROWS)
 """Type -> row. The contract test names every registry type that is missing here."""
