@@ -226,6 +226,9 @@ class OfSizes(nn.Module):
         lambda x: x[:, : int(math.ceil(x.shape[1] / 4) * 2)],
         lambda x: x[:, : int(x.shape[1])] if isinstance(int(x.shape[1]), int) else x,
         lambda x: x[:, : len(x.mT[0].mT)],
+        lambda x: x / float(x.shape[1]),
+        lambda x: x * (0.5 / float(x.shape[1]) - 1 / 3),
+        lambda x: torch.arange(x.shape[1])[:, None] / float(x.shape[1]) * x,
         lambda x: x / torch.tensor(x.shape[1]),
         lambda x: x * torch.as_tensor([x.shape[1], 2]).sum(),
         lambda x: x.abs().pow_(x.abs()).floor_divide_(x.abs() + 1),
@@ -244,6 +247,9 @@ class OfSizes(nn.Module):
         "int-of-a-ceiling",
         "int-of-a-size",
         "len-of-a-tensor",
+        "float-of-a-size",
+        "arithmetic-of-floats",
+        "integers-by-a-float",
         "tensor-of-a-size",
         "as-tensor",
         "powers-in-place",
@@ -403,8 +409,8 @@ def test_a_causal_mask_need_not_be_looked_at(tmp_path: Path) -> None:
 
 
 def test_only_the_size_that_cant_be_said_is_fixed(tmp_path: Path) -> None:
-    model = OfSizes(lambda x: x * (1 / x.shape[2]))
-    with pytest.warns(CaptureWarning, match="captured with x_2 fixed: MP613 mul"):
+    model = OfSizes(lambda x: x.abs() ** (1 / x.shape[2]))
+    with pytest.warns(CaptureWarning, match="captured with x_2 fixed: MP613 pow"):
         modelpack.save(model, tmp_path / "a", (X,))
     longer = torch.randn(3, 9, 4)
     assert torch.equal(modelpack.load(tmp_path / "a")(longer), model(longer))

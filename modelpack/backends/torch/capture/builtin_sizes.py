@@ -1,7 +1,8 @@
-"""Following a run in which the model's code calls `int(size)` or `len(tensor)`: the size stays free.
+"""Following a run in which the model's code calls `int(size)`, `float(size)` or `len(tensor)`: the size stays free.
 
-Both have to give a number, so torch fixes the size at the example's, though most mean nothing by `int` but to cut off a fraction
-(`int(math.ceil(height / 8) * 8)`). Where this happens, the run is followed again, and in that file they give sizes as they are.
+They have to give a number, so torch fixes the size at the example's, though most mean nothing by `int` but to cut off a fraction
+(`int(math.ceil(height / 8) * 8)`), and nothing by `float` but to divide. Where this happens, the run is followed again, and in
+that file they give sizes as they are.
 """
 
 from __future__ import annotations
@@ -51,22 +52,25 @@ def _noting(places: _Places) -> Iterator[None]:
     """Note the files that meanwhile ask for the number that a size is."""
     asked: list[tuple[Any, str]] = [
         (torch.SymInt, "__int__"),
+        (torch.SymInt, "__index__"),  # which `float` calls
         (torch.SymFloat, "__int__"),
+        (torch.SymFloat, "__float__"),
         (torch.Tensor, "__len__"),
     ]
     real = [getattr(kind, name) for kind, name in asked]
 
-    def noting(number: Callable[[Any], int]) -> Callable[[Any], int]:
+    def noting(name: str, number: Callable[[Any], int]) -> Callable[[Any], int]:
         def noted(value: Any) -> int:
             caller = sys._getframe(1)
-            if is_the_users(caller.f_code.co_filename) and _is_free(value):
+            meant = name != "__index__" or "float" in caller.f_code.co_names
+            if meant and is_the_users(caller.f_code.co_filename) and _is_free(value):
                 places[id(caller.f_globals)] = caller.f_globals
             return number(value)
 
         return noted
 
     for (kind, name), number in zip(asked, real, strict=True):
-        setattr(kind, name, noting(number))
+        setattr(kind, name, noting(name, number))
     try:
         yield
     finally:
@@ -81,8 +85,8 @@ def _is_free(value: Any) -> bool:
 
 @contextmanager
 def _left_free(places: _Places) -> Iterator[None]:
-    """`int` and `len` in these files give sizes as they are."""
-    ours = {"int": _Integer, "len": _length}
+    """`int`, `float` and `len` in these files give sizes as they are."""
+    ours = {"int": _Integer, "float": _Float, "len": _length}
     before = {at: {name: each[name] for name in ours if name in each} for at, each in places.items()}
     try:
         for each in places.values():
@@ -99,30 +103,47 @@ def _length(value: Any) -> Any:
     return value.shape[0] if isinstance(value, torch.Tensor) and value.dim() else len(value)
 
 
+def _integer(size: torch.SymInt | torch.SymFloat) -> Any:
+    whole: Any = torch.sym_int(size)
+    return whole if isinstance(whole, int) or _can_be_said(whole) else int(size)
+
+
+def _float(size: torch.SymInt | torch.SymFloat) -> Any:
+    return float(size) if size.node.expr.is_number else torch.sym_float(size)
+
+
 class _Like(type):
-    """Of a type that stands for `int`: whatever is asked of it is asked of `int`."""
+    """Of a type that stands for another: whatever is asked of it is asked of that."""
+
+    stands_for: type
+    of_size: Callable[[Any], Any]
 
     def __call__(cls, value: Any = 0, *args: Any, **kwargs: Any) -> Any:
-        if not isinstance(value, torch.SymInt | torch.SymFloat):
-            return int(value, *args, **kwargs)
-        size: Any = torch.sym_int(value)
-        return size if isinstance(size, int) or _can_be_said(size) else int(value)
+        if isinstance(value, torch.SymInt | torch.SymFloat):
+            return cls.of_size(value)
+        return cls.stands_for(value, *args, **kwargs)
 
     def __instancecheck__(cls, instance: Any) -> bool:
-        return isinstance(instance, int)
+        return isinstance(instance, cls.stands_for)
 
     def __subclasscheck__(cls, subclass: type) -> bool:
-        return issubclass(subclass, int)
+        return issubclass(subclass, cls.stands_for)
 
     def __eq__(cls, other: object) -> bool:
-        return other is int or other is cls
+        return other is cls.stands_for or other is cls
 
     def __hash__(cls) -> int:
-        return hash(int)
+        return hash(cls.stands_for)
 
 
 class _Integer(int, metaclass=_Like):
-    pass
+    stands_for = int
+    of_size = staticmethod(_integer)
+
+
+class _Float(float, metaclass=_Like):
+    stands_for = float
+    of_size = staticmethod(_float)
 
 
 def _can_be_said(size: torch.SymInt) -> bool:

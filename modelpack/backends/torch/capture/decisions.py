@@ -25,8 +25,12 @@ from modelpack.backends.torch.capture.failures import is_the_users
 __all__ = ["Decision", "watching_decisions"]
 
 _TORCH = Path(torch.__file__).parent
-_ASKING = (str(_TORCH / "__init__.py"), str(_TORCH / "fx" / "experimental"))
-"""Where torch turns a symbolic size into a truth value or a number, for whoever asks."""
+_ASKING = (
+    str(_TORCH / "__init__.py"),
+    str(_TORCH / "fx" / "experimental"),
+    str(Path(__file__).with_name("builtin_sizes.py")),
+)
+"""Where a symbolic size is turned into a truth value or a number, for whoever asks."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from torch import fx
 from modelpack.architecture import Apply, SettingValue, Structure
 from modelpack.backends.torch.bindings import ROWS
 from modelpack.backends.torch.capture.failures import failure
+from modelpack.backends.torch.capture.fractions import as_size, can_be_tensor, is_fraction
 from modelpack.backends.torch.capture.sizes import SizeError
 from modelpack.backends.torch.dtypes import from_torch
 from modelpack.backends.torch.rows import OperationRow
@@ -30,6 +31,7 @@ class Surroundings(Protocol):
 
     def reference(self, node: fx.Node, user: fx.Node) -> str: ...
     def size(self, value: Any) -> Dim: ...
+    def fraction(self, value: fx.Node) -> str: ...
 
 
 @cache
@@ -85,7 +87,10 @@ def operation(node: fx.Node, around: Surroundings) -> tuple[Apply, Mapping[str, 
     settings: dict[str, SettingValue] = {}
     for argument, value in _arguments(node):
         name = row.schema.get(argument.name, "input" if argument.name == "self" else argument.name)
-        if name in ports and _holds_tensors(value):
+        value = as_size(value, node, row.type) if is_fraction(value) else value
+        if name in ports and can_be_tensor(value, node, row.type):
+            inputs[name] = _fraction(node, name, value, around)
+        elif name in ports and _holds_tensors(value):
             given = _structure(value, lambda each: around.reference(each, node))
             inputs[name] = _joined(inputs[name], given) if name in inputs else given
         elif name in ports and name not in kind.settings:
@@ -99,6 +104,13 @@ def operation(node: fx.Node, around: Surroundings) -> tuple[Apply, Mapping[str, 
         elif not _is_told_otherwise(node, argument, value, row):
             raise _not_carried(node, argument.name, value, around)
     return Apply(kind, settings), inputs
+
+
+def _fraction(node: fx.Node, name: str, value: fx.Node, around: Surroundings) -> str:
+    try:
+        return around.fraction(value)
+    except SizeError as error:
+        raise failure("MP613", f"{node.target}: its {name} {error}", around.path, node) from error
 
 
 def _is_mask(node: fx.Node) -> bool:

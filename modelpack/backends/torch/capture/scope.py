@@ -21,6 +21,7 @@ from modelpack.architecture import (
     Use,
 )
 from modelpack.backends.torch.capture.failures import failure
+from modelpack.backends.torch.capture.fractions import as_tensor
 from modelpack.backends.torch.capture.layers import layer
 from modelpack.backends.torch.capture.names import again, between
 from modelpack.backends.torch.capture.operations import is_size, operation, output_port
@@ -137,6 +138,10 @@ class Scope:
         """A size of torch in this block's terms."""
         return self._sizes.local(self._emitter.free.dim(value))
 
+    def fraction(self, value: fx.Node) -> str:
+        """How a number computed from sizes is called, as a tensor."""
+        return as_tensor(value, self.size, self._add, self._body.values)
+
     def _names_below(self) -> set[str]:
         modules = {self._below(each.path) for each in self._region.regions() if each is not self._region}
         return modules | {self._below(each) for each in self._emitter.own_tensors(self.path)}
@@ -172,7 +177,7 @@ class Scope:
             return
         mutations = self._emitter.mutations
         value = mutations.plain_value(node)
-        name = self.reference(value, node) if value is not None else self._operate(node)
+        name = self.reference(value, node) if value is not None else self._add(*operation(node, self))
         buffer = mutations.buffer_of(node)
         if buffer is None:
             self._body.values[node] = name
@@ -180,8 +185,7 @@ class Scope:
             inputs = (self.reference(buffer, node), name)
             self._body.nodes.append(Node(self._free_name(Assign.type.name), Apply(Assign.type, {}), inputs))
 
-    def _operate(self, node: fx.Node) -> str:
-        apply, inputs = operation(node, self)
+    def _add(self, apply: Apply, inputs: Mapping[str, Structure]) -> str:
         name = self._free_name(apply.type.name)
         self._body.nodes.append(Node(name, apply, inputs))
         return name
