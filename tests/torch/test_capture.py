@@ -176,6 +176,30 @@ def test_a_size_that_no_step_fixes_but_the_model_needs_is_fixed() -> None:
     assert [str(dim) for dim in shape] == ["batch", "1", "8", "8"]
 
 
+def test_a_pool_over_a_length_leaves_it_free() -> None:
+    """torch's own asks the length for its number."""
+    model = nn.Sequential(nn.Conv1d(2, 4, 3), nn.MaxPool1d(3, 2, 1, ceil_mode=True))
+    architecture = capture(model, (values(3, 2, 12),)).architecture
+    assert [str(dim) for dim in architecture.main.inputs["input"].shape] == ["batch", "2", "length"]
+    assert list(architecture.main.nodes[1].action.settings) == [
+        "kernel_size",
+        "stride",
+        "padding",
+        "ceil_mode",
+    ]
+
+
+@pytest.mark.parametrize("model", [nn.LSTM(4, 3, batch_first=True), nn.GRU(4, 3), nn.MaxPool1d(2)])
+def test_a_network_may_be_one_layer(model: nn.Module, tmp_path: Path) -> None:
+    x = values(3, 5, 4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that the length is fixed
+        modelpack.save(model, tmp_path / "a", (x,))
+    loaded, wanted = modelpack.load(tmp_path / "a")(x), model.eval()(x)
+    for one, other in zip(pytree.tree_leaves(loaded), pytree.tree_leaves(wanted), strict=True):
+        assert torch.equal(one, other)
+
+
 def test_samples_are_the_example_and_its_outputs(tmp_path: Path) -> None:
     model = nn.Sequential(nn.Linear(3, 2)).eval()
     x = values(4, 3)

@@ -99,8 +99,8 @@ def arguments_of(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, A
 Results = Callable[[nn.Module, Any], Any]
 """A layer and its result -> its output ports, flat."""
 
-StandIn = Callable[[nn.Module], Callable[..., Any]]
-"""What runs in place of a module's forward: mostly the forward itself."""
+StandIn = Callable[[nn.Module, bool], Callable[..., Any]]
+"""What runs in place of a module's forward, which may be a layer: mostly the forward itself."""
 
 
 @dataclass(slots=True)
@@ -115,7 +115,7 @@ class _Recorder:
     def watched(self, path: str, module: nn.Module, layer: nn.Module | None) -> Callable[..., Any]:
         """What is called in place of the forward of `module`: notes the call, and runs the layer, where it is one."""
         signature = inspect.signature(forward_of(module))
-        original = self.stand_in(module if layer is None else layer)
+        original = self.stand_in(module if layer is None else layer, layer is not None)
 
         def forward(*args: Any, **kwargs: Any) -> Any:
             number = len(self.calls)
