@@ -134,6 +134,14 @@ def test_what_and_where(model: nn.Module, told: str) -> None:
         capture(model, (torch.randn(3, 4),))
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")  # torch is about to give them up
+def test_a_quantised_layer_is_told_as_such() -> None:
+    model = nn.Sequential(nn.Identity(), torch.ao.nn.quantized.Linear(4, 4))
+    told = r"(?s)MP614 1: is quantised: torch.ao.nn.quantized.modules.linear.Linear .*hint: save the float"
+    with pytest.raises(CaptureError, match=told):
+        capture(model, (torch.randn(3, 4),))
+
+
 class Constant(nn.Module):
     def forward(self) -> torch.Tensor:
         return torch.ones(3)

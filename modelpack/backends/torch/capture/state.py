@@ -17,11 +17,13 @@ from modelpack.backends.torch.capture.hooks import is_collecting
 from modelpack.backends.torch.capture.reparametrized import carried_hooks
 from modelpack.backends.torch.dtypes import from_torch
 from modelpack.dtypes import DType
+from modelpack.errors import CaptureError
 from modelpack.reading import PATH
 
 __all__ = ["State", "refuse_what_is_hidden", "state_of"]
 
 _HOOKS = ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks")
+_PACKED = ("torch.ao.nn.quantized.", "torch.ao.nn.intrinsic.quantized.")
 _MOST_COMMON = DType.FLOAT32
 
 
@@ -50,8 +52,9 @@ def state_of(model: nn.Module) -> State:
     parameters = dict(model.named_parameters(remove_duplicate=False))
     buffers = dict(model.named_buffers(remove_duplicate=False))
     saved = model.state_dict(keep_vars=True)
-    for name in saved.keys() - parameters.keys() - buffers.keys():
-        raise failure("MP614", "its state_dict holds something that is neither parameter nor buffer", name)
+    for name in saved:
+        if name not in parameters and name not in buffers:
+            raise _no_tensor_of_its_own(model, name)
     tensors: dict[str, torch.Tensor] = {}
     for path, module in model.named_modules(remove_duplicate=False):
         for name, tensor in [*module._parameters.items(), *module._buffers.items()]:
@@ -68,6 +71,25 @@ def state_of(model: nn.Module) -> State:
         frozenset(saved),
         _ties(tensors),
         _dtype_of_most(list(parameters.values())),
+    )
+
+
+def _no_tensor_of_its_own(model: nn.Module, name: str) -> CaptureError:
+    """What is said of an entry of the `state_dict` that is neither parameter nor buffer."""
+    modules = dict(model.named_modules())
+    parts = name.split(".")
+    for path in (".".join(parts[:count]) for count in range(len(parts))):
+        if path in modules and _is_packed(modules[path]):
+            kind = f"{type(modules[path]).__module__}.{type(modules[path]).__qualname__}"
+            told = f"is quantised: {kind} holds its weights packed in an object of torch's own, which a pack can't hold"
+            hint = "save the float model, as it is before it's quantised (torch.ao.quantization.convert)"
+            return failure("MP614", told, path, hint=hint)
+    return failure("MP614", "its state_dict holds something that is neither parameter nor buffer", name)
+
+
+def _is_packed(module: nn.Module) -> bool:
+    return type(module).__module__.startswith(_PACKED) or any(
+        isinstance(each, torch.ScriptObject) for each in vars(module).values()
     )
 
 
