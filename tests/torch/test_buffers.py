@@ -214,9 +214,22 @@ class Data(Buffers):
         return self.fc(x)
 
 
+class FromNothing(Buffers):
+    """Registers a name, and has a tensor there from the first call on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("last", None)
+
+    def forward(self, x):
+        self.last = x.mean(0)
+        return self.fc(x) + self.last
+
+
 @pytest.mark.parametrize(
     ("model", "told"),
     [
+        (FromNothing, r"MP607 its forward sets the buffer last, which held nothing .*test_buffers.py:\d+"),
         (SetsAPart, "changes a part of the tensor mean"),
         (OldView, "another view is used afterwards"),
         (Parameter, r"MP607 fc.bias: the forward changes .*: self.fc.bias.mul_"),

@@ -192,8 +192,12 @@ def _set_anew(path: str, before: Mapping[str, torch.Tensor | None], module: nn.M
         if unsaved and now is not None and (buffer is None or now.shape != buffer.shape):
             continue  # what is kept for the next call of this size: the network makes it each time
         if now is None or buffer is None or (now.shape, now.dtype) != (buffer.shape, buffer.dtype):
+            told = ", which held nothing" if buffer is None else " to another shape or dtype, or to nothing"
             raise failure(
-                "MP607", f"its forward sets the buffer {name} to another shape or dtype, or to nothing", path
+                "MP607",
+                f"its forward sets the buffer {name}{told} ({forward_line(module)})",
+                path,
+                hint="register it as a tensor of the shape and dtype that it's set to, or keep the value in a variable",
             )
         SET(buffer, now.detach())
 
@@ -231,9 +235,18 @@ def trace(
     """
 
     def follow() -> Trace:
-        return _followed(
-            model, args, kwargs, as_layer=as_layer, results=results, stand_in=stand_in, free=free, equal=equal
-        )
+        # A run that fails on the way would leave tensors of its own to the next.
+        with attributes_as_found(model):
+            return _followed(
+                model,
+                args,
+                kwargs,
+                as_layer=as_layer,
+                results=results,
+                stand_in=stand_in,
+                free=free,
+                equal=equal,
+            )
 
     first: Trace | CaptureError
     try:
