@@ -11,6 +11,7 @@ verification.
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -39,6 +40,13 @@ from modelpack.window import Window
 
 __all__ = ["Entry", "Member", "read_directory", "read_locals", "read_members"]
 
+_NO_PACKS = {
+    **dict.fromkeys(
+        (".yaml", ".yml"), "an architecture by itself has no weights: `modelpack init` makes a pack of it"
+    ),
+    ".safetensors": "weights by themselves are no pack: `modelpack.transfer` takes them into a module",
+}
+"""What to do with a file whose name says that it's something else."""
 _LONGEST_ENTRY = CENTRAL.size + 64 + 28
 _MOST_PADDING = 4096
 _UTF8 = 0x800
@@ -131,7 +139,8 @@ def _find_directory(archive: Window, limits: Limits) -> tuple[int, int, int]:
         tail = archive.read(max(0, at - MAX_16), size)
         if END_MARK in tail:
             refuse("MP511", "something follows the end of the archive, or it has a comment", what)
-        refuse("MP510", "there is no end of central directory: not a ZIP archive, or a truncated one", what)
+        told = "there is no end of central directory: not a ZIP archive, or a truncated one"
+        refuse("MP510", told, what, _NO_PACKS.get(os.path.splitext(what)[1].lower()))
     if comment:
         refuse("MP511", "the archive claims a comment", what)
     if disk or first_disk:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import modelpack
 from modelpack.archive import read_members
 from modelpack.archive_layout import lay_out
 from modelpack.errors import PackError
@@ -29,6 +30,16 @@ def archive(members: Sequence[tuple[str, bytes]]) -> bytes:
     for offset, record in layout.records({name: zlib.crc32(data) for name, data in members}):
         result[offset : offset + len(record)] = record
     return bytes(result)
+
+
+@pytest.mark.parametrize(
+    ("name", "way"), [("net.yaml", "modelpack init"), ("net.safetensors", "modelpack.transfer")]
+)
+def test_what_is_no_pack_by_its_name_has_a_hint(name: str, way: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(b"modelpack: 1\nname: net\ninputs: {}\n")
+    with pytest.raises(PackError) as error, modelpack.open(tmp_path / name):
+        pass
+    assert [(each.code, way in (each.hint or "")) for each in error.value.problems] == [("MP510", True)]
 
 
 @given(st.lists(st.binary(max_size=300), min_size=4, max_size=4))
