@@ -200,6 +200,17 @@ def test_a_network_may_be_one_layer(model: nn.Module, tmp_path: Path) -> None:
         assert torch.equal(one, other)
 
 
+def test_what_is_no_network_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match=r"an nn\.Module, and not OrderedDict"):
+        modelpack.save(nn.Linear(2, 2).state_dict(), tmp_path / "a", (values(3, 2),))
+    assert not (tmp_path / "a").exists()
+
+
+def test_without_example_inputs_it_is_told_to_give_some(tmp_path: Path) -> None:
+    with pytest.raises(modelpack.CaptureError, match=r"(?s)MP609 there are no example inputs.*args=\(x,\)"):
+        modelpack.save(nn.Linear(2, 2), tmp_path / "a")
+
+
 def test_samples_are_the_example_and_its_outputs(tmp_path: Path) -> None:
     model = nn.Sequential(nn.Linear(3, 2)).eval()
     x = values(4, 3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 from inspect import signature
@@ -21,6 +22,16 @@ IMAGE = torch.randn(2, 3, 8, 9, generator=torch.Generator().manual_seed(1))
 def test_help_shows_a_signature_that_one_can_read() -> None:
     """It showed all rows and types, 170,000 characters."""
     assert len(str(signature(modelpack.load))) < 1500
+
+
+def test_its_state_is_pickled_and_not_itself(tmp_path: Path) -> None:
+    module = modelpack.load(packed(built(MLP), MLP, tmp_path / "net"))
+    with pytest.raises(pickle.PicklingError):
+        pickle.dumps(module)
+    state = pickle.loads(pickle.dumps(module.state_dict()))
+    assert {
+        name: torch.equal(each, state[name]) for name, each in module.state_dict().items()
+    } == dict.fromkeys(state, True)
 
 
 @pytest.mark.parametrize("form", ["net", "net.modelpack"])

@@ -58,11 +58,18 @@ def save(
 
     Raises:
         CaptureError: the model can't be carried exactly: where, why, and the way out.
+        TypeError: it is no `nn.Module`.
         PackError: MP507 something that is no pack stands at `path`. FileNotFoundError: there is no such folder.
     """
+    if not isinstance(model, nn.Module):  # pyright: ignore[reportUnnecessaryIsInstance] - a state_dict, mostly
+        told = f"save takes a network, an nn.Module, and not {type(model).__name__}: tensors alone don't say what they are for"
+        raise TypeError(told)
     check_target(path)  # to follow a large network takes minutes
     if isinstance(args, torch.Tensor):
         raise failure("MP609", "args is a tensor", hint="pass the example inputs as a tuple: args=(x,)")
+    if not args and not kwargs:
+        hint = "save follows a run of the network: args=(x,), as it would be called"
+        raise failure("MP609", "there are no example inputs", hint=hint)
     given = _in_order(model, kwargs or {})
     captured, verified = _proved(model, args, given, name, dynamic, tolerance)
     return write_pack(
