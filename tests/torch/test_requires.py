@@ -214,3 +214,25 @@ def test_a_decision_that_no_comparison_says_fixes_the_size(tmp_path: Path) -> No
     assert found.requires == ()
     with pytest.raises(CaptureError, match="MP618"):
         save(Ratio(), tmp_path / "q", (torch.randn(2, 3, 8, 6),), dynamic={"x": {2: "height"}})
+
+
+class AtItsOwnSize(nn.Module):
+    """Takes whole patches, and resizes what it has learnt for so many where there are others (a ViT of timm)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.position = nn.Parameter(torch.randn(1, 2, 1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if x.shape[1] % 4:
+            raise ValueError("no whole patches")
+        x, position = x.unflatten(1, (-1, 4)), self.position
+        if x.shape[1] != 2:
+            position = position.mean(1, keepdim=True).expand(-1, x.shape[1], -1)
+        return x + position
+
+
+def test_a_decision_that_leaves_one_size_is_told(tmp_path: Path) -> None:
+    told = r"takes no other size of length alone, as its code decides that length // 4 == 2 \(test_requires.py:\d+\)"
+    with pytest.warns(CaptureWarning, match=told):
+        save(AtItsOwnSize(), tmp_path / "a", (torch.randn(3, 8),))

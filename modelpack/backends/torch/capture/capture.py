@@ -22,7 +22,7 @@ from modelpack.backends.torch.capture.modes import Difference, OneMode, join
 from modelpack.backends.torch.capture.probing import run_on
 from modelpack.backends.torch.capture.python_state import refuse_dependence_on_calls
 from modelpack.backends.torch.capture.regions import Program, program_of
-from modelpack.backends.torch.capture.requirements import required
+from modelpack.backends.torch.capture.requirements import Required, required
 from modelpack.backends.torch.capture.sizes import FreeNames, SizeError
 from modelpack.backends.torch.capture.stand_ins import stand_in
 from modelpack.backends.torch.capture.state import State, refuse_what_is_hidden, state_of
@@ -45,6 +45,8 @@ class Captured:
     tensors: Mapping[str, torch.Tensor]
     told: tuple[str, ...] = ()
     """of axes that its code fixes, though it runs at other sizes of them"""
+    decided: tuple[tuple[Comparison, str], ...] = ()
+    """what its code decides on sizes, and where"""
 
 
 def capture(
@@ -84,7 +86,12 @@ def capture(
     )
     evaluation = run.in_mode(training=False)
     found = _both_modes(run, evaluation)
-    return Captured(fold(found.architecture), {**state.tensors, **found.constants}, evaluation.told)
+    return Captured(
+        fold(found.architecture),
+        {**state.tensors, **found.constants},
+        evaluation.told,
+        evaluation.requires.by_decision,
+    )
 
 
 def _both_modes(run: _Run, evaluation: _InMode) -> OneMode:
@@ -142,7 +149,7 @@ class _InMode:
     _program: Program
     _free: FreeNames
     _name: str
-    _requires: tuple[Comparison, ...]
+    requires: Required
     told: tuple[str, ...]
     _made: OneMode | None = None
 
@@ -157,7 +164,7 @@ class _InMode:
 
     def emitted(self) -> OneMode:
         if self._made is None:
-            architecture = replace(self._emitted(), requires=self._requires)
+            architecture = replace(self._emitted(), requires=self.requires.comparisons)
             self._made = OneMode(canonical(architecture), dict(self._emitter.constants))
         return self._made
 

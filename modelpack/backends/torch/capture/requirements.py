@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import sympy
@@ -17,19 +18,29 @@ from modelpack.comparison import OPERATORS, Comparison, parse_comparison
 from modelpack.dims import TooComplex
 from modelpack.expressions import ExpressionError
 
-__all__ = ["required"]
+__all__ = ["Required", "required"]
 
 _MIRRORED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 
 
-def required(decisions: Sequence[Decision], free: FreeNames, program: Program) -> tuple[Comparison, ...]:
+@dataclass(frozen=True, slots=True)
+class Required:
+    """What must hold for all decisions to be the same."""
+
+    comparisons: tuple[Comparison, ...]
+    """the strictest of what they decide"""
+    by_decision: tuple[tuple[Comparison, str], ...]
+    """what each decides, and the line of the model's code"""
+
+
+def required(decisions: Sequence[Decision], free: FreeNames, program: Program) -> Required:
     """What must hold for all of them to be the same; what always holds is left out.
 
     Raises:
         NotFree: one is no comparison, so that the sizes that it depends on can only be fixed.
         CaptureError: MP618 it depends on none of them.
     """
-    found: list[Comparison] = []
+    found: list[tuple[Comparison, str]] = []
     for decision in decisions:
         # Sizes that turned out to be equal, or fixed, are what they are.
         fact = decision.environment.replace(decision.fact)
@@ -41,8 +52,8 @@ def required(decisions: Sequence[Decision], free: FreeNames, program: Program) -
             except (SizeError, TooComplex, ExpressionError):
                 raise _unsaid(part, decision.line, free, program) from None
             if comparison is not None:
-                found.append(comparison)
-    return strictest(found)
+                found.append((comparison, decision.line))
+    return Required(strictest(each for each, _ in found), tuple(found))
 
 
 def _comparison(fact: Any, free: FreeNames) -> Comparison | None:

@@ -8,7 +8,7 @@ a run leaves in the buffers is compared each time.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -25,6 +25,7 @@ from modelpack.backends.torch.capture.probing import Probe, Run, run_on, run_onc
 from modelpack.backends.torch.capture.tracing import mode_of, without_none
 from modelpack.backends.torch.capture.values import map_tensors, tensors_of
 from modelpack.checker import check
+from modelpack.comparison import Comparison
 from modelpack.errors import CaptureError, CaptureWarning
 from modelpack.network import Network
 from modelpack.reader import read
@@ -70,7 +71,7 @@ def verify(
     beside = _Beside(captured, model, allowed)
     example = Run("the example inputs", args, dict(kwargs), *beside.run_original(args, dict(kwargs)))
     beside.compare(example)
-    _at_other_sizes(beside, Probe(model, captured.architecture, args, dict(kwargs)))
+    _at_other_sizes(beside, Probe(model, captured.architecture, args, dict(kwargs)), captured.decided)
     architecture = captured.architecture
     if "train" in architecture.modes:
         difference = beside.difference_in_training(args, dict(kwargs))
@@ -82,7 +83,10 @@ def verify(
     return Verified(text, network, tuple(tensors_of((args, dict(kwargs)))), tuple(example.outputs))
 
 
-def _at_other_sizes(beside: _Beside, probe: Probe) -> None:
+_Decided = Sequence[tuple[Comparison, str]]
+
+
+def _at_other_sizes(beside: _Beside, probe: Probe, decided: _Decided) -> None:
     """Compare until each dimension was changed: first all at once, and one by one where the model doesn't take that.
 
     Raises:
@@ -94,26 +98,36 @@ def _at_other_sizes(beside: _Beside, probe: Probe) -> None:
         try:
             beside.compare(run)
         except CaptureError as error:
-            _compare_alone(beside, probe, names)  # to tell which
+            _compare_alone(beside, probe, names, decided)  # to tell which
             raise NotFree(names, probe.axes(names), error) from error
     # Where only doubled sizes are taken, they may hide that two dimensions are one.
     if len(runs) < 2:
-        _compare_alone(beside, probe, names)
+        _compare_alone(beside, probe, names, decided)
 
 
-def _compare_alone(beside: _Beside, probe: Probe, names: frozenset[str]) -> None:
+def _compare_alone(beside: _Beside, probe: Probe, names: frozenset[str], decided: _Decided) -> None:
     for name in sorted(names):
         runs = [run for sizes in probe.alone(name) if (run := probe.run(sizes))]
         axes = probe.axes(frozenset({name}))
         if not runs:
-            raise NotFree(
-                frozenset({name}), axes, failure("MP616", f"the model takes no other size of {name} alone")
+            told = (
+                f"the model takes no other size of {name} alone{_by_decision(name, probe.example, decided)}"
             )
+            raise NotFree(frozenset({name}), axes, failure("MP616", told))
         for run in runs:
             try:
                 beside.compare(run)
             except CaptureError as error:
                 raise NotFree(frozenset({name}), axes, error) from error
+
+
+def _by_decision(name: str, example: Mapping[str, int], decided: _Decided) -> str:
+    """What the model's code decides on this size that isn't so at twice the size, as it would be of what only divides it."""
+    twice = {**example, name: 2 * example[name]}
+    found = [each for each in decided if not each[0].holds(twice)]
+    for comparison, line in sorted(found, key=lambda each: len(each[0].names)):
+        return f", as its code decides that {comparison} ({line})"
+    return ""
 
 
 def _as_text(architecture: Architecture) -> tuple[str, Network]:
