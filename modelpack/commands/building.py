@@ -25,7 +25,10 @@ Source = Annotated[Path, typer.Argument(help="An architecture file that imports 
 
 
 def lock(new: Source) -> None:
-    """Write the lock file beside an architecture: which packs its imports are, by digest."""
+    """Write the lock file of an architecture: its imports by digest.
+
+    It stands beside the architecture.
+    """
     with reporting():
         from modelpack import composing
 
@@ -51,7 +54,10 @@ def build(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
 ) -> None:
-    """Make a pack of an architecture: what it takes from other packs is copied, the rest made by `init`."""
+    """Make a pack of an architecture out of parts of other packs.
+
+    What it takes from them is copied, the rest made by `init`.
+    """
     with reporting():
         from modelpack import composing
         from modelpack.console import progress_bar

@@ -95,7 +95,9 @@ def check(
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Look at every file anew.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but the problems.")] = False,
 ) -> None:
-    """Check architectures, packs with their weights' names, shapes and dtypes, manifests and lock files; no framework is needed.
+    """Check architectures, packs, manifests and lock files.
+
+    Of packs the weights' names, shapes and dtypes too; no framework is needed.
 
     Directories are looked through. Settings are read from [tool.modelpack] of the nearest pyproject.toml.
 

@@ -31,7 +31,10 @@ def diff(
         typer.Option(help="Write the rename map to this file, as YAML or, ending in .json, JSON."),
     ] = None,
 ) -> None:
-    """Compare two networks: layers, weights, and whether the first's weights fit the second; no framework is needed."""
+    """Compare two networks, their layers and their weights.
+
+    It ends with whether the first's weights fit the second; no framework is needed.
+    """
     with reporting(status=2):  # 1 says that they differ
         from modelpack import api
 

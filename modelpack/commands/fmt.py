@@ -25,7 +25,9 @@ def fmt(
     diff: Annotated[bool, typer.Option("--diff", help="Write nothing: print how they would change.")] = False,
     stdin_filename: Annotated[str | None, typer.Option(help="What to call the text that - reads.")] = None,
 ) -> None:
-    """Lay out architectures the canonical way, comments kept; what they mean stays the same. No framework is needed.
+    """Lay out architectures the canonical way, comments kept.
+
+    What they mean stays the same; no framework is needed.
 
     A text need not be right to be formatted, but it must be YAML. What is in a pack isn't touched.
 

@@ -15,7 +15,10 @@ def lsp(
         bool, typer.Option("--stdio", help="Talk over standard input and output: what it does anyway.")
     ] = True,
 ) -> None:
-    """Serve an editor: problems as you type, documentation and shapes, completion, definitions, renames, formatting."""
+    """Serve an editor: problems as you type, completion, renames.
+
+    Documentation and shapes on hover, definitions and formatting too.
+    """
     try:
         from modelpack.language_server.server import make_server
     except ImportError as error:

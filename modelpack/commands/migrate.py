@@ -20,7 +20,9 @@ def migrate(
     ] = False,
     diff: Annotated[bool, typer.Option("--diff", help="Write nothing: print how they would change.")] = False,
 ) -> None:
-    """Rewrite architectures of older format versions as the version that this release writes, comments kept.
+    """Rewrite architectures of older format versions, comments kept.
+
+    They become those of the version that this release writes.
 
     What is of that version already stays as it is.
 

@@ -20,7 +20,10 @@ PackPath = Annotated[Path, typer.Argument(help="A pack: a directory, or a .model
 
 
 def verify(path: PackPath) -> None:
-    """Check a pack, compare every byte with its digests, and run its samples where torch is installed."""
+    """Check a pack and compare every byte with its digests.
+
+    Its samples are run where torch is installed.
+    """
     with reporting():
         from modelpack import opened as packs
         from modelpack.console import human_bytes, progress_bar
@@ -69,7 +72,10 @@ def init(
         int, typer.Option(help="The most bytes that all weights together may have.", min=0)
     ] = MOST_FIRST_BYTES,
 ) -> None:
-    """Make a pack of an architecture, its weights as `init` says; no framework is needed."""
+    """Make a pack of an architecture, its weights as `init` says.
+
+    No framework is needed.
+    """
     with reporting():
         from modelpack.checker import check_text
         from modelpack.console import progress_bar

@@ -44,7 +44,10 @@ def extract(
         typer.Option("--input", help="A layer before the part whose value may come in; several times."),
     ] = None,
 ) -> None:
-    """Write a part of a pack as a pack: a range of layers, or what is at a path; only its tensors are read."""
+    """Write a part of a pack as a pack; only its tensors are read.
+
+    A range of layers, or what is at a path.
+    """
     is_range = bool(first or last or outputs or inputs)
     if is_range == bool(at):
         raise typer.BadParameter("say a range by --from, --to or --output, or else a path by --at")
@@ -89,7 +92,10 @@ def graft(
     at: Annotated[str, typer.Option(help="The layer or container to replace.")],
     donor: Annotated[Path, typer.Option("--with", help="The pack that comes in its place.")],
 ) -> None:
-    """Put a pack in the place of a layer or container of another; all other names stay."""
+    """Put a pack in the place of a layer or container of another.
+
+    All other names stay.
+    """
     with reporting(), ExitStack() as stack:
         from modelpack.reuse.grafting import graft
 

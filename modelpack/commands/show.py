@@ -50,7 +50,9 @@ def show(
         int, typer.Option(help="How many levels of blocks a graph shows from inside.", min=0)
     ] = 1,
 ) -> None:
-    """Print the layers with their output shapes and parameter counts; no framework is needed.
+    """Print the layers with their output shapes and parameter counts.
+
+    No framework is needed.
 
     Where the sizes are known (--input, or no dimension is free), also the operations of one forward pass and the bytes of the
     tensors that it makes.

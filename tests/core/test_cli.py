@@ -47,6 +47,13 @@ def damaged(pack):
     return pack
 
 
+def test_the_list_of_commands_has_a_whole_line_for_each():
+    told = RUN.invoke(app, ["--help"], env={"COLUMNS": "80", "TERMINAL_WIDTH": "80"}).stdout
+    lines = told.partition("Commands:")[2].strip().splitlines()
+    assert len(lines) > 10
+    assert [line for line in lines if not line.endswith(".") or line.endswith("...")] == []
+
+
 def test_check_tells_place_code_message_and_hint(wrong):
     result = run("check", wrong)
     assert result.exit_code == 1
