@@ -17,6 +17,23 @@ def test_the_line_of_the_source_is_told() -> None:
         capture(outer(unknown_operator), (torch.randn(3, 4),))
 
 
+class Branching(nn.Module):
+    """Says something, and takes a branch by a value."""
+
+    def forward(self, x):
+        print("seen")
+        return x + 1 if x.sum() > 0 else x
+
+
+def test_torch_says_nothing_beside_the_error(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(CaptureError, match="control flow depends on values"):
+        capture(Branching(), (torch.randn(3, 4),))
+    told = capfd.readouterr()
+    assert told.err == ""
+    assert "seen" in told.out
+    assert "print" not in vars(torch.export._trace)
+
+
 class OnlyWhenTraining(nn.Module):
     """Another network in train mode."""
 

@@ -41,6 +41,7 @@ from modelpack.backends.torch.capture.lines import lines_of_forwards
 from modelpack.backends.torch.capture.markers import SET, enter
 from modelpack.backends.torch.capture.packing import without_packing
 from modelpack.backends.torch.capture.python_state import Attributes, attributes_as_found, random_numbers
+from modelpack.backends.torch.capture.quiet import quiet
 from modelpack.backends.torch.capture.reparametrized import without_hooks
 from modelpack.backends.torch.capture.traced_functions import traced_functions
 from modelpack.backends.torch.capture.values import Described, describe, map_tensors, opened, tensors_of
@@ -301,6 +302,7 @@ def _followed(
         without_packing(),
         lines_of_forwards(),
         _cheap_symbols(),
+        quiet(),
         as_when_run(),
         warnings.catch_warnings(),
         traced_functions(),
