@@ -419,3 +419,9 @@ def test_only_the_size_that_cant_be_said_is_fixed(tmp_path: Path) -> None:
 def test_what_is_copied_into_lies_as_it_did(tmp_path: Path) -> None:
     model = OfSizes(lambda x: torch.zeros(x.shape[0], 4, x.shape[1]).copy_(x.mT))
     assert reloaded(model, tmp_path / "a")(X).stride() == model(X).stride()
+
+
+def test_a_fraction_that_becomes_a_setting_is_not_kept_for_other_sizes(tmp_path: Path) -> None:
+    model = OfSizes(lambda x: x * torch.ones_like(x).bernoulli_(1 / float(x.shape[1])))
+    with pytest.warns(CaptureWarning, match=r"fixed: MP618 .*\(test_library_habits.py:\d+\)"):
+        modelpack.save(model, tmp_path / "a", (X,))

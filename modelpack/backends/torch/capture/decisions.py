@@ -53,7 +53,9 @@ def watching_decisions() -> Iterator[list[Decision]]:
     def evaluate_expr(environment: ShapeEnv, expression: Any, *args: Any, **kwargs: Any) -> Any:
         value = real(environment, expression, *args, **kwargs)
         if (expression, value) not in known:
-            line = _line_of_the_model(sys._getframe(1))
+            frame = sys._getframe(1)
+            # A number in floating point is asked for to be kept, whoever asks (`bernoulli_(1 / float(height))`).
+            line = _line_of_the_users(frame) if _is_fraction(value) else _line_of_the_model(frame)
             if line is not None:
                 known.add((expression, value))
                 found.append(Decision(_fact(expression, value), environment, line))
@@ -70,6 +72,17 @@ def _fact(expression: Any, value: Any) -> Any:
     if value == sympy.true:
         return expression
     return sympy.Not(expression) if value == sympy.false else sympy.Eq(expression, value)
+
+
+def _is_fraction(value: Any) -> bool:
+    return isinstance(value, float) or getattr(value, "is_Float", False)
+
+
+def _line_of_the_users(frame: FrameType | None) -> str:
+    """The innermost line that is neither torch's nor ours."""
+    while frame is not None and not is_the_users(frame.f_code.co_filename):
+        frame = frame.f_back
+    return f"{PurePath(frame.f_code.co_filename).name}:{frame.f_lineno}" if frame is not None else "torch"
 
 
 def _line_of_the_model(frame: FrameType | None) -> str | None:
