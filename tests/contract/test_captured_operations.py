@@ -73,7 +73,10 @@ def test_captured_from_a_call(name: str, number: int) -> None:
         for node in block.nodes
         if isinstance(node.action, Apply) and node.action.type is kind
     ]
-    assert found == [settings_of(layer, example)]
+    expected = settings_of(layer, example)
+    if name == "slice":  # which is Python's own, and that counts axes from the front
+        expected["dim"] %= given[0].dim()
+    assert found == [expected]
     rebuilt = build(check(architecture), device="cpu").eval()
     torch.manual_seed(0)
     copies = [each.clone() for each in given]  # as some operations change their inputs

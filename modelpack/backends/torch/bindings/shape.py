@@ -43,7 +43,6 @@ ROWS: tuple[Row, ...] = (
         torch.transpose,
         (
             *overloads("transpose", "int"),
-            aten.transpose_.default,
             *overloads("swapaxes"),
             *overloads("swapdims"),
         ),
