@@ -11,6 +11,7 @@ from torch.utils.checkpoint import checkpoint
 
 import modelpack
 from modelpack.errors import CaptureWarning
+from tests.torch.training import assert_trains_alike
 
 X = torch.randn(3, 4)
 
@@ -120,3 +121,21 @@ def test_who_is_trained_is_as_it_was(tmp_path: Path) -> None:
     with pytest.warns(CaptureWarning, match="evaluation only"):
         modelpack.save(model, tmp_path / "a", (X,))
     assert all(each.requires_grad for each in model.parameters())
+
+
+class KeepsATable(nn.Module):
+    """A table for sequences of this length is kept for the next call; it isn't saved (timm's ConViT)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+        self.register_buffer("table", torch.zeros(1), persistent=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.table.shape[0] != x.shape[1]:
+            self.table = torch.arange(x.shape[1], dtype=x.dtype)
+        return self.linear(x) * self.table[:, None]
+
+
+def test_a_table_that_is_made_anew_and_not_saved_is_not_compared(tmp_path: Path) -> None:
+    assert_trains_alike(KeepsATable(), (torch.randn(2, 5, 4),), tmp_path / "pack")
