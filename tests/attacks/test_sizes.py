@@ -60,7 +60,7 @@ ONES: list[object] = [1] * 64
 ATTACKS: list[tuple[str, Callable[[], str], str]] = [
     ("a size nested forty times", lambda: one("{slice: {dim: 0, start: 0, end: 5, step: 1}, repeat: 40}"), "MP335"),
     ("the text of a size nested deep", lambda: one("{slice: {dim: 0, start: -5, step: 2}, repeat: 40}"), "MP335"),
-    ("three thousand products of sums", lambda: products(3000), "MP209"),
+    ("two thousand products of sums", lambda: products(2000), "MP209"),
     ("an axis that grows by 63 bits", lambda: growing(f"{{tile: {{repeats: [1, 1, {LARGEST}]}}}}"), "MP333"),
     ("a coefficient that grows by 63 bits", lambda: growing(f"{{tile: {{repeats: [{LARGEST}, 1, 1]}}}}"), "MP335"),
     ("a product of 64 axes of 63 bits", lambda: of_shape([LARGEST] * 64, "{flatten: {}}"), "MP333"),

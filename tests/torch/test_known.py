@@ -219,6 +219,7 @@ class Named(nn.Linear):
 
     def reset_parameters(self) -> None:
         nn.init.eye_(self.weight)
+        nn.init.ones_(self.bias)
 
     def extra_repr(self) -> str:
         return self.comment
