@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from modelpack.reuse.part import Part
     from modelpack.reuse.sources import Donor
 
-__all__ = ["Family", "OpenPack", "open"]
+__all__ = ["Family", "OpenPack", "beside", "open"]
 
 _DEEPEST = 8
 """How many packs may import one another in a row."""
@@ -202,7 +202,7 @@ class OpenPack:
 
         where = self.imports.get(name)
         opened = self.family.member(
-            _beside(self.pack.where, name, wanted) if where is None else where, self.depth + 1, self.types
+            beside(self.pack.where, name, wanted) if where is None else where, self.depth + 1, self.types
         )
         # Before anything in it is followed: so no pack can lead to itself.
         hold(name, wanted, {}, opened.digest, self.text_name)
@@ -320,7 +320,7 @@ def _twice(name: str) -> Problem:
     return Problem("MP402", "the weights hold it, and an import brings it", path=name)
 
 
-def _beside(path: str, name: str, wanted: Import) -> Path:
+def beside(path: str, name: str, wanted: Import) -> Path:
     """Where a pack of this machine looks for one that it imports: in its own folder or below.
 
     Raises:
@@ -328,8 +328,8 @@ def _beside(path: str, name: str, wanted: Import) -> Path:
     """
     below, folder = Path(wanted.pack), Path(path).parent
     outside = "://" in path or below.is_absolute() or ".." in below.parts or ":" in wanted.pack
-    # A link may have come in the same archive as the pack.
-    if outside or not (folder / below).resolve().is_relative_to(folder.resolve()):
+    # A link may have come in the same archive as the pack, and lead to itself: `resolve` would raise.
+    if outside or not Path(os.path.realpath(folder / below)).is_relative_to(os.path.realpath(folder)):
         hint = f"say where it is: imports={{'{name}': …}}"
         raise PackError(
             Problem("MP346", f"a pack isn't followed to {wanted.pack!r}", path=f"imports.{name}", hint=hint)

@@ -5,12 +5,13 @@ What a target imports counts as well, and what that imports in turn. Texts are r
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from modelpack.errors import ModelpackError
+from modelpack.errors import ModelpackError, PackError
 from modelpack.examining.targets import Kind, Target
 from modelpack.files import ARCHITECTURE, read_architecture
 from modelpack.take_reader import MOST_IMPORTS
@@ -78,13 +79,13 @@ def _imported(target: Target, found: State) -> list[Target]:
     if target.kind not in (Kind.ARCHITECTURE, Kind.PACK):
         return []
     stamp = found.get(os.path.join(path, ARCHITECTURE)) or found.get(path)
-    names = () if stamp is None else _imports(path, target.kind, stamp)
-    return [Target(os.path.join(os.path.dirname(path), name), Kind.PACK) for name in names]
+    return [] if stamp is None else [Target(each, Kind.PACK) for each in _imports(path, target.kind, stamp)]
 
 
 @lru_cache(10_000)
 def _imports(path: str, kind: Kind, _: Stamp) -> tuple[str, ...]:
-    """The paths of an architecture's imports, from its folder, or from that of its pack; none of what can't be read."""
+    """Where an architecture's imports are, from its folder, or from that of its pack and below; none of what can't be read."""
+    from modelpack.opened import beside
     from modelpack.pack_reader import open_pack
     from modelpack.reader import read_draft
 
@@ -97,7 +98,15 @@ def _imports(path: str, kind: Kind, _: Stamp) -> tuple[str, ...]:
             pack.close()
         if b"imports" not in text:
             return ()
-        imports = read_draft(text, path).architecture.imports.values()
+        imports = read_draft(text, path).architecture.imports
     except (ModelpackError, OSError):
         return ()
-    return tuple(each.pack for each in imports if ":" not in each.pack and not os.path.isabs(each.pack))
+    found: list[str] = []
+    for name, each in imports.items():
+        if kind is Kind.ARCHITECTURE:
+            if ":" not in each.pack and not os.path.isabs(each.pack):
+                found.append(os.path.join(os.path.dirname(path), each.pack))
+            continue
+        with contextlib.suppress(PackError):  # which `check` tells
+            found.append(str(beside(path, name, each)))
+    return tuple(found)

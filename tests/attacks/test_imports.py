@@ -95,6 +95,11 @@ def through_a_linked_folder(folder: Path) -> str:
     return "link/secret.modelpack"
 
 
+def through_a_link_to_itself(folder: Path) -> str:
+    (folder / "link.modelpack").symlink_to("link.modelpack")
+    return "link.modelpack"
+
+
 def at_an_address(folder: Path) -> str:
     return "http://127.0.0.1:9/secret.modelpack"
 
@@ -117,6 +122,7 @@ WAYS_OUT: list[tuple[Callable[[Path], str], str]] = [
     (absolute, "MP346"),
     (through_a_link, "MP346"),
     (through_a_linked_folder, "MP346"),
+    (through_a_link_to_itself, "MP504"),
     (at_an_address, "MP346"),
     (at_a_local_address, "MP346"),
     (nul, "MP103"),

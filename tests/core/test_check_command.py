@@ -574,6 +574,22 @@ def test_watching_follows_one_file_and_packs_that_import_one_another(here, capsy
     assert command._look(lock, seen)[0] is not None
 
 
+def test_watching_is_led_out_of_its_folder_by_no_pack(here, capsys):
+    (here / "net.yaml").write_text(IMPORTING.format(name="net", pack="packs/outer"))
+    for name in ("packs/outer", "secret"):
+        (here / name).mkdir(parents=True)
+    (here / "packs" / "outer" / "architecture.yaml").write_text(
+        IMPORTING.format(name="outer", pack="../secret")
+    )
+    (here / "packs" / "link").symlink_to("link")
+    (here / "secret" / "architecture.yaml").write_text(SOUND)
+    _, seen = command._look(wish(), None)
+    assert [path for path in seen if "secret" in path] == []
+    (here / "packs" / "outer" / "architecture.yaml").write_text(IMPORTING.format(name="outer", pack="link"))
+    status, _ = command._look(wish(), seen)
+    assert status == 1
+
+
 def test_watching_goes_on_after_bad_settings(here, capsys):
     (here / "net.yaml").write_text(SOUND)
     settings(here, "[tool.modelpack]\nwrong = 1\n")
